@@ -1,0 +1,11 @@
+// The wall: what pgglue/ may use of the core. Include it before any PostgreSQL header.
+#pragma once
+#include "core/firewall.hpp"
+
+#include "core/client_address.hpp"
+#include "core/hash.hpp"
+#include "core/histogram.hpp"
+#include "core/image.hpp"
+#include "core/query_text.hpp"
+#include "core/snapshot.hpp"
+#include "core/store.hpp"

@@ -1,0 +1,181 @@
+#include "core/store.hpp"
+
+#include <algorithm>
+
+namespace pgsm::core {
+namespace {
+
+/// Start of the bucket that `now_us` belongs to: a multiple of the bucket time since the Unix epoch, as in 2.3
+/// (compat-2.3.md 4.3).
+std::int64_t aligned_start(std::int64_t now_us, std::int64_t bucket_us) noexcept {
+    constexpr std::int64_t kUnixEpochToPg = 946'684'800'000'000;
+    const std::int64_t unix_us = now_us + kUnixEpochToPg;
+    std::int64_t past = unix_us % bucket_us;
+    if (past < 0) past += bucket_us;
+    return now_us - past;
+}
+
+std::uint32_t slot_of(Store store, const Bucket& bucket) noexcept {
+    return static_cast<std::uint32_t>(&bucket - store.ring());
+}
+
+bool is_start(Store store, std::int64_t us) noexcept {
+    for (std::uint32_t slot = 0; slot < store.header().ring_slots; ++slot)
+        if (store.ring()[slot].state != BucketState::free && store.ring()[slot].start_us == us) return true;
+    return false;
+}
+
+/// The aligned start if nobody can have had it, else the instant of opening. When the clock has gone back a little,
+/// time goes on by a microsecond; when it has gone back far, the instant is good unless a bucket has it or, being
+/// aligned, may have had it.
+std::int64_t unique_start(Store store, std::int64_t now_us) noexcept {
+    const Header& header = store.header();
+    const std::int64_t bucket_us = header.config.bucket_us;
+    const std::int64_t aligned = aligned_start(now_us, bucket_us);
+    if (aligned > header.last_start_us) return aligned;
+    if (now_us > header.last_start_us) return now_us;
+    if (header.last_start_us - aligned < bucket_us) return header.last_start_us + 1;
+    std::int64_t start = now_us;
+    while ((bucket_us > 1 && start == aligned_start(start, bucket_us)) || is_start(store, start)) ++start;
+    return start;
+}
+
+/// Opens a bucket in `slot`, which is free. It ends with the aligned time it begins in, so that after a bucket that
+/// was cut short the next ones are aligned again.
+void open_bucket(Store store, std::uint32_t slot, std::int64_t now_us) noexcept {
+    Header& header = store.header();
+    Bucket& bucket = store.ring()[slot];
+    bucket = Bucket{};
+    bucket.start_us = unique_start(store, now_us);
+    bucket.end_us = aligned_start(bucket.start_us, header.config.bucket_us) + header.config.bucket_us;
+    bucket.number = header.next_number++;
+    bucket.seq = static_cast<std::uint32_t>(bucket.number);
+    bucket.state = BucketState::running;
+    if (bucket.start_us > header.last_start_us) header.last_start_us = bucket.start_us;
+}
+
+/// Free slots at the old end of the ring leave it; one in the middle stays until those before it are free.
+void trim(Store store) noexcept {
+    Header& header = store.header();
+    while (header.buckets > 1 && store.bucket(0).state == BucketState::free) {
+        header.oldest = (header.oldest + 1) % header.ring_slots;
+        --header.buckets;
+    }
+}
+
+bool waits(const Bucket& bucket) noexcept { return bucket.state == BucketState::ended && !bucket.exported; }
+
+std::uint32_t waiting_buckets(Store store) noexcept {
+    std::uint32_t n = 0;
+    for (std::uint32_t i = 0; i + 1 < store.header().buckets; ++i) n += waits(store.bucket(i));
+    return n;
+}
+
+void give_up(Store store, Bucket& bucket) noexcept {
+    Usage& usage = store.header().usage;
+    if (waits(bucket)) {
+        for (Ref at = bucket.first_entry; at != 0; at = store.entry(at)->list_next) {
+            ++usage.statements_lost;
+            usage.calls_lost += static_cast<std::uint64_t>(store.entry(at)->hot.exec.count);
+        }
+        ++usage.buckets_lost;
+    }
+    release(store, bucket);
+}
+
+/// Gives up the oldest bucket that waits for an export.
+bool give_up_waiting(Store store) noexcept {
+    for (std::uint32_t i = 0; i + 1 < store.header().buckets; ++i) {
+        if (!waits(store.bucket(i))) continue;
+        give_up(store, store.bucket(i));
+        return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+bool rotation_due(Store store, std::int64_t now_us) noexcept {
+    const Bucket& running = store.running();
+    return now_us >= running.end_us || now_us < running.start_us - store.header().config.bucket_us;
+}
+
+void rotate(Store store, std::int64_t now_us, std::uint32_t keep_ended) noexcept {
+    Header& header = store.header();
+    Bucket& running = store.running();
+    if (running.entries == 0) {
+        if (!rotation_due(store, now_us)) return;
+        // Nothing ran in it: no row will ever show it, so its slot and number can serve the next one.
+        running.state = BucketState::free;
+        --header.next_number;
+        open_bucket(store, slot_of(store, running), now_us);
+        return;
+    }
+    running.state = BucketState::ended;
+    running.end_us = std::clamp(now_us, running.start_us, running.end_us);
+    while (waiting_buckets(store) > keep_ended && give_up_waiting(store)) {
+    }
+    // Only the oldest can give its slot to the new one, exported or not.
+    if (header.buckets == header.ring_slots) give_up(store, store.bucket(0));
+    const std::uint32_t slot = (header.oldest + header.buckets) % header.ring_slots;
+    ++header.buckets;
+    open_bucket(store, slot, now_us);
+}
+
+void release(Store store, Bucket& bucket) noexcept {
+    Header& header = store.header();
+    if (bucket.state == BucketState::free) return;
+    if (bucket.first_entry != 0) {
+        if (header.garbage == 0) {
+            header.garbage = bucket.first_entry;
+        } else {
+            store.entry(header.garbage_tail)->list_next = bucket.first_entry;
+        }
+        header.garbage_tail = bucket.last_entry;
+    }
+    const std::int64_t number = bucket.number;
+    bucket = Bucket{};
+    bucket.number = number;
+    bucket.state = BucketState::free;
+    trim(store);
+}
+
+bool give_up_oldest(Store store) noexcept {
+    Header& header = store.header();
+    for (std::uint32_t i = 0; i + 1 < header.buckets; ++i) {
+        if (store.bucket(i).state != BucketState::ended || !store.bucket(i).exported) continue;
+        release(store, store.bucket(i));
+        return true;
+    }
+    return give_up_waiting(store);
+}
+
+std::uint32_t reclaim(Store store, std::uint32_t most) noexcept {
+    Header& header = store.header();
+    std::uint32_t done = 0;
+    for (; done < most && header.garbage != 0; ++done) {
+        Entry& entry = *store.entry(header.garbage);
+        header.garbage = entry.list_next;
+        if (header.garbage == 0) header.garbage_tail = 0;
+        if ((entry.flags & kResidual) == 0) unlink_from_chain(store, entry);
+        free_entry(store, nullptr, entry);
+    }
+    return done;
+}
+
+void set_bucket_time(Store store, std::int64_t bucket_us) noexcept {
+    if (bucket_us > 0) store.header().config.bucket_us = bucket_us;
+}
+
+void reset(Store store, std::int64_t now_us) noexcept {
+    Header& header = store.header();
+    for (std::uint32_t slot = 0; slot < header.ring_slots; ++slot)
+        release(store, store.ring()[slot]);
+    while (reclaim(store, UINT32_MAX) != 0) {
+    }
+    header.oldest = 0;
+    header.buckets = 1;
+    open_bucket(store, 0, now_us);
+}
+
+}  // namespace pgsm::core

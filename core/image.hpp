@@ -1,0 +1,29 @@
+// A store as the bytes of a file, so that a clean restart loses nothing.
+//
+// The image is a small head (magic, layout, length, checksum) and the region behind it. A store is position
+// independent, so loading is copying, after the checksum and the layout hash have matched and the heaps have been
+// walked. Locks are the caller's: nobody else may use the store meanwhile.
+#pragma once
+#include "core/firewall.hpp"
+
+#include "core/store.hpp"
+
+namespace pgsm::core {
+
+struct ImageHead {
+    std::uint64_t magic;
+    std::uint64_t layout;    ///< layout_hash() of the writer
+    std::uint64_t bytes;     ///< of the region
+    std::uint64_t checksum;  ///< hash64 of the region
+};
+static_assert(ShmemPod<ImageHead> && sizeof(ImageHead) == 32);
+
+ImageHead image_head(Store store) noexcept;
+
+/// kForeignLayout when the head was written by another version or with other settings, kDamaged when it is no head.
+Status check_image_head(const ImageHead& head, const StoreConfig& config) noexcept;
+
+/// Accepts `memory`, into which the region was read, as a store; kDamaged when a byte of it is wrong.
+Status adopt_image(const ImageHead& head, std::span<std::byte> memory, Store& out) noexcept;
+
+}  // namespace pgsm::core

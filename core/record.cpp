@@ -1,0 +1,195 @@
+#include "core/store.hpp"
+
+#include <bit>
+#include <cstring>
+#include <new>
+
+namespace pgsm::core {
+namespace {
+
+std::uint32_t missing_parts(const Entry& entry, const Counters& sample) noexcept {
+    std::uint32_t missing = nonzero_parts(sample);
+    for (std::uint32_t i = 0; i < kColdPartCount; ++i)
+        if (entry.parts[i] != 0) missing &= ~(1u << i);
+    return missing;
+}
+
+/// Whether the cell can be counted without another block.
+bool has_cell(const Entry& entry, std::uint32_t cell) noexcept {
+    if (cell == kNoCell || entry.cells != 0) return true;
+    std::uint32_t trial[Entry::kInlineCells];
+    std::memcpy(trial, entry.cell, sizeof trial);
+    return add_inline(trial, cell, 1);
+}
+
+void add_cell(Store store, Entry& entry, std::uint32_t cell) noexcept {
+    if (cell == kNoCell) return;
+    if (entry.cells != 0)
+        ++store.cells(entry.cells)[cell];
+    else
+        static_cast<void>(add_inline(entry.cell, cell, 1));  // has_cell() has said that it can
+}
+
+void add(Store store, Entry& entry, const Counters& sample, std::uint32_t cell) noexcept {
+    merge(entry.hot, sample.hot);
+    for (std::uint32_t parts = nonzero_parts(sample); parts != 0; parts &= parts - 1) {
+        const auto part = static_cast<std::uint32_t>(std::countr_zero(parts));
+        merge_part(static_cast<Part>(part), store.part(entry.parts[part]),
+                   reinterpret_cast<const std::byte*>(&sample) + kColdPartOffset[part]);
+    }
+    add_cell(store, entry, cell);
+}
+
+Ref intern(Store store, std::string_view text, TextUse use) noexcept {
+    if (text.empty()) return 0;
+    Header& header = store.header();
+    Ref ref = text_intern(store.base, header.texts, text, use);
+    // Released buckets may still hold texts: taking some of their entries apart makes room.
+    while (ref == 0 && reclaim(store, 64) != 0) ref = text_intern(store.base, header.texts, text, use);
+    if (ref == 0) ++header.usage.texts_missing;
+    return ref;
+}
+
+/// The same statement in the bucket before: its texts are at hand, without looking at them.
+const Entry* previous_entry(Store store, const Key& key) noexcept {
+    const Header& header = store.header();
+    return header.buckets < 2 ? nullptr : find(store, store.bucket(header.buckets - 2).seq, key);
+}
+
+Entry* make_entry(Store store, Bucket& bucket, const Key& key, const Description& from, std::int64_t now_us) noexcept {
+    const Ref block = take_block(store, bucket, sizeof(Entry));
+    if (block == 0) return nullptr;
+    Entry& entry = *new (store.entry(block)) Entry{};
+    entry.queryid = key.queryid;
+    entry.identity = key.identity;
+    entry.pgsm_query_id = from.pgsm_query_id;
+    set_since(entry, now_us - bucket.start_us);
+    entry.bucket_seq = bucket.seq;
+    entry.userid = from.identity.userid;
+    entry.dbid = from.identity.dbid;
+    entry.floor = bucket.floor;
+    entry.flags = from.flags;
+    set_command(entry, from.cmd_type);
+    set_elevel(entry, from.elevel);
+    entry.session = intern(store, from.session, TextUse::session_name);
+    entry.nest = intern(store, from.nest, TextUse::ordinary);
+    entry.text = intern(store, from.query, TextUse::ordinary);
+    entry.relations = intern(store, from.relations, TextUse::ordinary);
+    entry.notes = intern(store, from.notes, TextUse::ordinary);
+    link_entry(store, bucket, entry);
+    return &entry;
+}
+
+Entry* copy_entry_of_before(Store store, Bucket& bucket, const Key& key, bool normalized, std::int64_t now_us) noexcept {
+    const Entry* before = previous_entry(store, key);
+    // A text that found no room then may find it now: its owner is asked for it.
+    if (before == nullptr || (before->flags & kError) != 0 || before->text == 0 || before->session == 0) return nullptr;
+    if ((before->flags & (kHasParent | kHasPlan)) != 0 && before->nest == 0) return nullptr;
+    if (((before->flags & kNormalizedText) != 0) != normalized) return nullptr;
+    const Ref block = take_block(store, bucket, sizeof(Entry));
+    // Making room may have given up the bucket before, and the entry with it.
+    before = block == 0 ? nullptr : previous_entry(store, key);
+    if (before == nullptr) {
+        if (block != 0) give_block(store, &bucket, block);
+        return nullptr;
+    }
+    Entry& entry = *new (store.entry(block)) Entry{};
+    entry.queryid = key.queryid;
+    entry.identity = key.identity;
+    entry.pgsm_query_id = before->pgsm_query_id;
+    set_since(entry, now_us - bucket.start_us);
+    entry.bucket_seq = bucket.seq;
+    entry.userid = before->userid;
+    entry.dbid = before->dbid;
+    entry.floor = bucket.floor;
+    entry.flags = before->flags;
+    entry.cmd_type = before->cmd_type;
+    entry.session = before->session;
+    entry.nest = before->nest;
+    entry.text = before->text;
+    entry.relations = before->relations;
+    entry.notes = before->notes;
+    for (const Ref text : {entry.session, entry.nest, entry.text, entry.relations, entry.notes})
+        text_add_ref(store.base, text);
+    link_entry(store, bucket, entry);
+    return &entry;
+}
+
+/// Adds a sample that no entry of its own can take to the residual entry of its owner.
+Status fold_sample(Store store, Bucket& bucket, std::uint32_t userid, std::uint32_t dbid, const Counters& sample,
+                   std::uint32_t cell) noexcept {
+    Header& header = store.header();
+    Entry* residual = find_residual(store, bucket, userid, dbid);
+    for (Ref at = bucket.first_residual; residual == nullptr && at != 0; at = store.entry(at)->hash_next)
+        residual = store.entry(at);
+    if (residual != nullptr && ensure_parts(store, bucket, *residual, sample, cell)) {
+        add(store, *residual, sample, cell);
+        ++header.usage.samples_folded;
+        return Status::kFolded;
+    }
+    header.usage.calls_lost += static_cast<std::uint64_t>(sample.hot.exec.count);
+    return Status::kLost;
+}
+
+}  // namespace
+
+bool try_apply(Store store, Entry& entry, const Counters& sample, std::uint32_t cell) noexcept {
+    if (missing_parts(entry, sample) != 0 || !has_cell(entry, cell)) return false;
+    add(store, entry, sample, cell);
+    return true;
+}
+
+std::uint32_t cells_bytes(Store store) noexcept {
+    return store.header().config.histogram_cells * static_cast<std::uint32_t>(sizeof(std::int64_t));
+}
+
+bool ensure_parts(Store store, Bucket& bucket, Entry& entry, const Counters& sample, std::uint32_t cell) noexcept {
+    // What is missing is asked anew each time: evict() may have given parts and cells to a residual entry.
+    for (;;) {
+        const std::uint32_t missing = missing_parts(entry, sample);
+        if (missing == 0 && has_cell(entry, cell)) return true;
+        const auto part = static_cast<std::uint32_t>(std::countr_zero(missing));
+        const std::uint32_t bytes = missing != 0 ? kColdPartSize[part] : cells_bytes(store);
+        const Ref block = take_block(store, bucket, bytes);
+        if (block == 0) {
+            if (!evict(store, bucket, &entry)) return false;
+        } else if (missing != 0) {
+            std::memset(store.part(block), 0, bytes);
+            entry.parts[part] = block;
+        } else {
+            spread_cells(store, entry, block);
+        }
+    }
+}
+
+Status record(Store store, const Key& key, const Description* description, bool normalized, const Counters& sample,
+              std::uint32_t cell, std::int64_t now_us) noexcept {
+    Bucket& bucket = store.running();
+    ++store.header().changes;
+    Entry* entry = find(store, bucket.seq, key);
+    if (entry == nullptr && description == nullptr) {
+        entry = copy_entry_of_before(store, bucket, key, normalized, now_us);
+        if (entry == nullptr) return Status::kNeedsDescription;
+    }
+    if (entry == nullptr) {
+        entry = make_entry(store, bucket, key, *description, now_us);
+        while (entry == nullptr && evict(store, bucket, nullptr))
+            entry = make_entry(store, bucket, key, *description, now_us);
+        if (entry == nullptr)
+            return fold_sample(store, bucket, description->identity.userid, description->identity.dbid, sample, cell);
+    }
+    if (ensure_parts(store, bucket, *entry, sample, cell)) {
+        add(store, *entry, sample, cell);
+        return Status::kOk;
+    }
+    return fold_sample(store, bucket, entry->userid, entry->dbid, sample, cell);
+}
+
+void set_notes(Store store, Entry& entry, std::string_view notes, std::uint8_t elevel) noexcept {
+    const Ref made = intern(store, notes, TextUse::ordinary);
+    text_release(store.base, store.header().texts, entry.notes);
+    entry.notes = made;
+    set_elevel(entry, elevel);
+}
+
+}  // namespace pgsm::core

@@ -1,0 +1,161 @@
+#include "core/snapshot.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace pgsm::core {
+namespace {
+
+std::uint64_t spare_bytes(Store store) noexcept {
+    // fold_entry() builds cells in the block of the entry that it folds, if they fit; else it needs new memory, at most
+    // once for each residual entry.
+    constexpr std::uint64_t kMost = 257;
+    return cells_bytes(store) <= sizeof(Entry) ? 64 : kMost * heap_cost(cells_bytes(store));
+}
+
+void copy_block(Store from, Store to, Ref ref, std::uint32_t bytes) noexcept {
+    if (ref != 0) std::memcpy(to.base + std::uint64_t{ref} * kUnitBytes, from.base + std::uint64_t{ref} * kUnitBytes, bytes);
+}
+
+struct ColumnSetter {
+    Row& row;
+    void null(Column column, bool is_null = true) const noexcept {
+        row.is_null[static_cast<std::size_t>(column)] = is_null;
+    }
+    void text(Column column, std::string_view& field, std::string_view value) const noexcept {
+        field = value;
+        null(column, value.empty());
+    }
+};
+
+void fill_texts(Store store, const Entry& entry, Row& row) noexcept {
+    const ColumnSetter set{row};
+    const SessionNames names = unpack_session(store.text(entry.session));
+    row.username = names.user;
+    row.datname = names.database;
+    const bool residual = (entry.flags & kResidual) != 0;
+    row.client_ip = residual ? kLoopbackAddress : names.address;
+    set.text(Column::application_name, row.application_name, residual ? std::string_view{} : names.application);
+    set.text(Column::relations, row.relations, store.text(entry.relations));
+
+    row.query = residual ? std::string_view{"<other statements>"} : store.text(entry.text);
+    if (row.query.empty()) row.query = "Query string not available";
+
+    const NestTexts nest = unpack_nest(store.text(entry.nest));
+    const bool has_parent = (entry.flags & kHasParent) != 0 && entry.nest != 0;
+    row.top_queryid = nest.parent_queryid;
+    set.null(Column::top_queryid, !has_parent);
+    set.text(Column::top_query, row.top_query, has_parent ? nest.parent : std::string_view{});
+    const bool has_plan = (entry.flags & kHasPlan) != 0 && entry.nest != 0;
+    row.planid = nest.planid;
+    set.null(Column::planid, !has_plan);
+    set.text(Column::query_plan, row.query_plan, has_plan ? nest.plan : std::string_view{});
+
+    const Notes notes = unpack_notes(store.text(entry.notes));
+    set.text(Column::comments, row.comments, notes.comments);
+    set.text(Column::sqlcode, row.sqlcode, notes.sqlcode);
+    set.text(Column::message, row.message, notes.message);
+}
+
+void fill_cells(Store store, const Entry& entry, ResponseCells& cells) noexcept {
+    cells.count = store.header().config.histogram_cells;
+    if (entry.cells != 0)
+        std::memcpy(cells.cell, store.cells(entry.cells), cells_bytes(store));
+    for (std::uint32_t i = 0; i < entry.inline_cells; ++i) cells.cell[entry.cell_index[i]] += entry.cell_count[i];
+}
+
+}  // namespace
+
+std::uint64_t copy_bytes(Store store) noexcept { return region_bytes(store.header().config) + spare_bytes(store); }
+
+Store copy_frame(Store from, std::span<std::byte> memory) noexcept {
+    const Header& header = from.header();
+    std::memcpy(memory.data(), from.base, sizeof(Header));
+    std::memcpy(memory.data() + header.ring_offset, from.base + header.ring_offset, header.ring_slots * sizeof(Bucket));
+    const Store to{memory.data()};
+    to.header().spare_next = region_bytes(header.config);
+    to.header().spare_end = to.header().spare_next + spare_bytes(from);
+    return to;
+}
+
+void copy_entry(Store from, Store to, const Entry& entry) noexcept {
+    copy_block(from, to, from.ref_of(entry), sizeof(Entry));
+    for (std::uint32_t i = 0; i < kColdPartCount; ++i) copy_block(from, to, entry.parts[i], kColdPartSize[i]);
+    copy_block(from, to, entry.cells, cells_bytes(from));
+}
+
+void copy_texts(Store from, Store to) noexcept {
+    const Heap& heap = from.header().texts.heap;
+    const std::uint64_t start = std::uint64_t{heap.first} * kUnitBytes;
+    std::memcpy(to.base + start, from.base + start, std::uint64_t{heap.high_water - heap.first} * kUnitBytes);
+}
+
+void fold_rest(Store copy, Bucket& bucket, std::uint32_t top, std::span<Ref> scratch) noexcept {
+    std::size_t n = 0;
+    for (Ref at = bucket.first_entry; at != 0 && n < scratch.size(); at = copy.entry(at)->list_next)
+        if ((copy.entry(at)->flags & kResidual) == 0) scratch[n++] = at;
+    const std::size_t kept = std::min<std::size_t>(top, n);
+    const auto more_time = [copy](Ref a, Ref b) noexcept {
+        const Entry& left = *copy.entry(a);
+        const Entry& right = *copy.entry(b);
+        if (left.hot.exec.total != right.hot.exec.total) return left.hot.exec.total > right.hot.exec.total;
+        return left.queryid != right.queryid ? left.queryid < right.queryid : left.identity < right.identity;
+    };
+    if (kept < n)
+        std::nth_element(scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(kept),
+                         scratch.begin() + static_cast<std::ptrdiff_t>(n), more_time);
+    std::sort(scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(kept), more_time);
+    for (std::size_t i = kept; i < n; ++i) static_cast<void>(fold_entry(copy, bucket, *copy.entry(scratch[i])));
+
+    // The list anew: the kept ones by falling time, then the residuals.
+    Ref* link = &bucket.first_entry;
+    for (std::size_t i = 0; i < kept; ++i) {
+        *link = scratch[i];
+        link = &copy.entry(scratch[i])->list_next;
+    }
+    bucket.entries = static_cast<std::uint32_t>(kept);
+    for (Ref at = bucket.first_residual; at != 0; at = copy.entry(at)->hash_next) {
+        *link = at;
+        link = &copy.entry(at)->list_next;
+        ++bucket.entries;
+    }
+    *link = 0;
+}
+
+void fill_row(Store store, const Bucket& bucket, const Entry& entry, std::int64_t exported_at_us, Row& row) noexcept {
+    row = Row{};
+    const ColumnSetter set{row};
+    row.bucket = bucket.number;
+    row.bucket_start_time = bucket.start_us;
+    row.bucket_done = bucket.state != BucketState::running;
+    row.userid = entry.userid;
+    row.dbid = entry.dbid;
+    row.queryid = entry.queryid;
+    set.null(Column::queryid, (entry.flags & kResidual) != 0);
+    row.pgsm_query_id = entry.pgsm_query_id;
+    set.null(Column::pgsm_query_id, (entry.flags & kNoQueryId) != 0);
+    row.toplevel = (entry.flags & kTopLevel) != 0;
+    row.cmd_type = entry.cmd_type;
+    row.cmd_type_text = command_name(entry.cmd_type);
+    row.elevel = entry.elevel;
+    row.stats_since = entry.since_us;
+    row.minmax_stats_since = entry.since_us;
+    row.exported_at = exported_at_us;
+    fill_texts(store, entry, row);
+
+    Counters counters{};
+    counters.hot = entry.hot;
+    for (std::uint32_t i = 0; i < kColdPartCount; ++i)
+        if (entry.parts[i] != 0)
+            std::memcpy(reinterpret_cast<std::byte*>(&counters) + kColdPartOffset[i], store.part(entry.parts[i]), kColdPartSize[i]);
+    fill_counters(counters, row);
+    fill_cells(store, entry, row.resp_calls);
+}
+
+std::string_view command_name(std::int32_t cmd_type) noexcept {
+    constexpr std::array<std::string_view, 8> kNames{"", "SELECT", "UPDATE", "INSERT", "DELETE", "MERGE", "UTILITY", "NOTHING"};
+    return cmd_type >= 0 && static_cast<std::size_t>(cmd_type) < kNames.size() ? kNames[static_cast<std::size_t>(cmd_type)] : std::string_view{};
+}
+
+}  // namespace pgsm::core

@@ -1,0 +1,36 @@
+#pragma once
+#include "core/firewall.hpp"
+#include "core/heap.hpp"
+
+#include <string_view>
+
+namespace pgsm::core {
+
+/// Every text once, whatever the number of buckets, users and databases that show it: query texts, session names,
+/// relation lists, messages. Texts are immutable, reference counted and found by content.
+///
+/// Memory: a chained hash table of Refs at a fixed place, then one Heap for the texts.
+/// Locks: store lock, shared to read a text that an entry refers to, exclusive for everything else.
+struct TextArena {
+    Heap heap;
+    std::uint64_t heads_offset;   ///< of the table, in bytes from the region's start; set once
+    std::uint32_t heads_mask;     ///< number of chains - 1; set once
+    std::uint32_t texts;          ///< number of different texts
+    std::uint64_t reserve_bytes;  ///< only names of sessions may use the last of the room; set once
+};
+static_assert(ShmemPod<TextArena>);
+
+enum class TextUse : std::uint8_t { ordinary, session_name };
+
+/// Lays the arena over [offset, offset + bytes).
+void texts_init(std::byte* base, TextArena& arena, std::uint64_t offset, std::uint64_t bytes) noexcept;
+
+/// Returns a reference that the caller owns, or 0 when there is no room. An empty text is 0, too.
+Ref text_intern(std::byte* base, TextArena& arena, std::string_view text, TextUse use) noexcept;
+void text_add_ref(std::byte* base, Ref text) noexcept;
+void text_release(std::byte* base, TextArena& arena, Ref text) noexcept;
+
+/// The bytes of a text; empty for 0. Valid as long as a reference is held.
+std::string_view text_view(const std::byte* base, Ref text) noexcept;
+
+}  // namespace pgsm::core

@@ -1,0 +1,537 @@
+-- Made by schema/codegen.py from schema/columns.yaml: do not edit. To renew it: meson compile -C build regen
+\echo Use "ALTER EXTENSION pg_stat_monitor UPDATE TO '2.4'" to load this file. \quit
+
+-- The view makes room for a table of the same name. Who could read it shall read the table: remember that
+-- ('' is the view itself, the other keys are columns) before it goes.
+DO $pgsm$
+BEGIN
+    PERFORM pg_catalog.set_config('pgsm_update.grants', (
+        SELECT pg_catalog.jsonb_object_agg(acl.name, acl.items)::text
+        FROM (
+            SELECT ''::text, coalesce(c.relacl::text, '{}')
+            FROM pg_catalog.pg_class AS c
+            WHERE c.oid = 'pg_stat_monitor'::regclass
+            UNION ALL
+            SELECT a.attname::text, a.attacl::text
+            FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = 'pg_stat_monitor'::regclass AND a.attacl IS NOT NULL
+        ) AS acl(name, items)), true);
+END
+$pgsm$;
+
+-- No CASCADE: a view that a user built on it stops the update with PostgreSQL's own message.
+DROP VIEW pg_stat_monitor;
+DROP FUNCTION pgsm_create_view();
+DROP FUNCTION pgsm_create_13_view();
+DROP FUNCTION pgsm_create_14_view();
+DROP FUNCTION pgsm_create_15_view();
+DROP FUNCTION pgsm_create_17_view();
+DROP FUNCTION pgsm_create_18_view();
+
+CREATE OR REPLACE FUNCTION pg_stat_monitor_reset()
+RETURNS void
+AS 'MODULE_PATHNAME', 'pg_stat_monitor_reset'
+LANGUAGE C PARALLEL SAFE;
+REVOKE ALL ON FUNCTION pg_stat_monitor_reset() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION pg_stat_monitor_version()
+RETURNS text
+AS 'MODULE_PATHNAME', 'pg_stat_monitor_version'
+LANGUAGE C PARALLEL SAFE;
+
+CREATE OR REPLACE FUNCTION get_histogram_timings()
+RETURNS text
+AS 'MODULE_PATHNAME', 'get_histogram_timings'
+LANGUAGE C PARALLEL SAFE;
+GRANT EXECUTE ON FUNCTION get_histogram_timings() TO PUBLIC;
+
+CREATE OR REPLACE FUNCTION range()
+RETURNS text[]
+LANGUAGE sql
+RETURN pg_catalog.string_to_array(get_histogram_timings(), ',');
+GRANT EXECUTE ON FUNCTION range() TO PUBLIC;
+
+CREATE OR REPLACE FUNCTION get_cmd_type(cmd_type integer)
+RETURNS text
+LANGUAGE sql PARALLEL SAFE
+RETURN CASE cmd_type
+    WHEN 0 THEN ''
+    WHEN 1 THEN 'SELECT'
+    WHEN 2 THEN 'UPDATE'
+    WHEN 3 THEN 'INSERT'
+    WHEN 4 THEN 'DELETE'
+    WHEN 5 THEN 'MERGE'
+    WHEN 6 THEN 'UTILITY'
+    WHEN 7 THEN 'NOTHING'
+END;
+GRANT EXECUTE ON FUNCTION get_cmd_type(integer) TO PUBLIC;
+
+CREATE OR REPLACE FUNCTION decode_error_level(elevel integer)
+RETURNS text
+LANGUAGE sql PARALLEL SAFE
+RETURN CASE elevel
+    WHEN 0 THEN ''
+    WHEN 10 THEN 'DEBUG5'
+    WHEN 11 THEN 'DEBUG4'
+    WHEN 12 THEN 'DEBUG3'
+    WHEN 13 THEN 'DEBUG2'
+    WHEN 14 THEN 'DEBUG1'
+    WHEN 15 THEN 'LOG'
+    WHEN 16 THEN 'LOG_SERVER_ONLY'
+    WHEN 17 THEN 'INFO'
+    WHEN 18 THEN 'NOTICE'
+    WHEN 19 THEN 'WARNING'
+    WHEN 20 THEN 'WARNING_CLIENT_ONLY'
+    WHEN 21 THEN 'ERROR'
+    WHEN 22 THEN 'FATAL'
+    WHEN 23 THEN 'PANIC'
+END;
+GRANT EXECUTE ON FUNCTION decode_error_level(integer) TO PUBLIC;
+
+CREATE OR REPLACE FUNCTION pg_stat_monitor_internal(
+    IN showtext boolean DEFAULT true,
+    OUT bucket bigint,
+    OUT userid oid,
+    OUT username text,
+    OUT dbid oid,
+    OUT datname text,
+    OUT client_ip bigint,
+    OUT queryid bigint,
+    OUT planid bigint,
+    OUT query text,
+    OUT query_plan text,
+    OUT pgsm_query_id bigint,
+    OUT top_queryid bigint,
+    OUT top_query text,
+    OUT application_name text,
+    OUT relations text,
+    OUT cmd_type integer,
+    OUT elevel integer,
+    OUT sqlcode text,
+    OUT message text,
+    OUT bucket_start_time timestamp with time zone,
+    OUT calls bigint,
+    OUT total_exec_time double precision,
+    OUT min_exec_time double precision,
+    OUT max_exec_time double precision,
+    OUT mean_exec_time double precision,
+    OUT stddev_exec_time double precision,
+    OUT rows bigint,
+    OUT plans bigint,
+    OUT total_plan_time double precision,
+    OUT min_plan_time double precision,
+    OUT max_plan_time double precision,
+    OUT mean_plan_time double precision,
+    OUT stddev_plan_time double precision,
+    OUT shared_blks_hit bigint,
+    OUT shared_blks_read bigint,
+    OUT shared_blks_dirtied bigint,
+    OUT shared_blks_written bigint,
+    OUT local_blks_hit bigint,
+    OUT local_blks_read bigint,
+    OUT local_blks_dirtied bigint,
+    OUT local_blks_written bigint,
+    OUT temp_blks_read bigint,
+    OUT temp_blks_written bigint,
+    OUT shared_blk_read_time double precision,
+    OUT shared_blk_write_time double precision,
+    OUT local_blk_read_time double precision,
+    OUT local_blk_write_time double precision,
+    OUT temp_blk_read_time double precision,
+    OUT temp_blk_write_time double precision,
+    OUT resp_calls text,
+    OUT cpu_user_time double precision,
+    OUT cpu_sys_time double precision,
+    OUT wal_records bigint,
+    OUT wal_fpi bigint,
+    OUT wal_bytes numeric,
+    OUT wal_buffers_full bigint,
+    OUT comments text,
+    OUT jit_functions bigint,
+    OUT jit_generation_time double precision,
+    OUT jit_inlining_count bigint,
+    OUT jit_inlining_time double precision,
+    OUT jit_optimization_count bigint,
+    OUT jit_optimization_time double precision,
+    OUT jit_emission_count bigint,
+    OUT jit_emission_time double precision,
+    OUT jit_deform_count bigint,
+    OUT jit_deform_time double precision,
+    OUT parallel_workers_to_launch integer,
+    OUT parallel_workers_launched integer,
+    OUT stats_since timestamp with time zone,
+    OUT minmax_stats_since timestamp with time zone,
+    OUT toplevel boolean,
+    OUT bucket_done boolean
+)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pg_stat_monitor_2_3'
+LANGUAGE C STRICT PARALLEL SAFE;
+
+CREATE FUNCTION pg_stat_monitor_export()
+RETURNS integer
+AS 'MODULE_PATHNAME', 'pg_stat_monitor_export'
+LANGUAGE C STRICT VOLATILE;
+REVOKE ALL ON FUNCTION pg_stat_monitor_export() FROM PUBLIC;
+
+CREATE FUNCTION pg_stat_monitor_status_internal(
+    OUT version text,
+    OUT state text,
+    OUT reason text,
+    OUT running_bucket bigint,
+    OUT running_bucket_start timestamp with time zone,
+    OUT ended_buckets integer,
+    OUT entries bigint,
+    OUT store_bytes_total bigint,
+    OUT store_bytes_used bigint,
+    OUT text_bytes_total bigint,
+    OUT text_bytes_used bigint,
+    OUT texts bigint,
+    OUT entries_evicted bigint,
+    OUT samples_folded bigint,
+    OUT texts_missing bigint,
+    OUT buckets_lost bigint,
+    OUT statements_lost bigint,
+    OUT calls_lost bigint,
+    OUT lost_reason text,
+    OUT export_database oid,
+    OUT last_export_at timestamp with time zone,
+    OUT last_export_rows bigint,
+    OUT last_export_ms double precision,
+    OUT exports bigint,
+    OUT export_failures bigint,
+    OUT last_error text,
+    OUT last_error_at timestamp with time zone,
+    OUT stats_since timestamp with time zone
+)
+RETURNS record
+AS 'MODULE_PATHNAME', 'pg_stat_monitor_status_internal'
+LANGUAGE C STRICT PARALLEL SAFE;
+
+CREATE VIEW pg_stat_monitor_status AS SELECT
+    version,
+    state,
+    reason,
+    running_bucket,
+    running_bucket_start,
+    ended_buckets,
+    entries,
+    store_bytes_total,
+    store_bytes_used,
+    text_bytes_total,
+    text_bytes_used,
+    texts,
+    entries_evicted,
+    samples_folded,
+    texts_missing,
+    buckets_lost,
+    statements_lost,
+    calls_lost,
+    lost_reason,
+    export_database,
+    last_export_at,
+    last_export_rows,
+    last_export_ms,
+    exports,
+    export_failures,
+    last_error,
+    last_error_at,
+    stats_since
+FROM pg_stat_monitor_status_internal();
+GRANT SELECT ON pg_stat_monitor_status TO PUBLIC;
+
+CREATE FUNCTION pg_stat_monitor_fdw_handler()
+RETURNS fdw_handler
+AS 'MODULE_PATHNAME', 'pg_stat_monitor_fdw_handler'
+LANGUAGE C STRICT;
+REVOKE ALL ON FUNCTION pg_stat_monitor_fdw_handler() FROM PUBLIC;
+
+CREATE FOREIGN DATA WRAPPER pg_stat_monitor HANDLER pg_stat_monitor_fdw_handler;
+CREATE SERVER pg_stat_monitor FOREIGN DATA WRAPPER pg_stat_monitor;
+
+CREATE TABLE pg_stat_monitor (
+    bucket bigint,
+    bucket_start_time timestamp with time zone,
+    userid oid,
+    username text,
+    dbid oid,
+    datname text,
+    client_ip inet,
+    pgsm_query_id bigint,
+    queryid bigint,
+    toplevel boolean,
+    top_queryid bigint,
+    query text,
+    comments text,
+    planid bigint,
+    query_plan text,
+    top_query text,
+    application_name text,
+    relations text[],
+    cmd_type integer,
+    cmd_type_text text,
+    elevel integer,
+    sqlcode text,
+    message text,
+    calls bigint,
+    total_exec_time double precision,
+    min_exec_time double precision,
+    max_exec_time double precision,
+    mean_exec_time double precision,
+    stddev_exec_time double precision,
+    rows bigint,
+    shared_blks_hit bigint,
+    shared_blks_read bigint,
+    shared_blks_dirtied bigint,
+    shared_blks_written bigint,
+    local_blks_hit bigint,
+    local_blks_read bigint,
+    local_blks_dirtied bigint,
+    local_blks_written bigint,
+    temp_blks_read bigint,
+    temp_blks_written bigint,
+    shared_blk_read_time double precision,
+    shared_blk_write_time double precision,
+    local_blk_read_time double precision,
+    local_blk_write_time double precision,
+    temp_blk_read_time double precision,
+    temp_blk_write_time double precision,
+    resp_calls text[],
+    cpu_user_time double precision,
+    cpu_sys_time double precision,
+    wal_records bigint,
+    wal_fpi bigint,
+    wal_bytes numeric,
+    bucket_done boolean,
+    plans bigint,
+    total_plan_time double precision,
+    min_plan_time double precision,
+    max_plan_time double precision,
+    mean_plan_time double precision,
+    stddev_plan_time double precision,
+    jit_functions bigint,
+    jit_generation_time double precision,
+    jit_inlining_count bigint,
+    jit_inlining_time double precision,
+    jit_optimization_count bigint,
+    jit_optimization_time double precision,
+    jit_emission_count bigint,
+    jit_emission_time double precision,
+    jit_deform_count bigint,
+    jit_deform_time double precision,
+    stats_since timestamp with time zone,
+    minmax_stats_since timestamp with time zone,
+    exported_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now()
+) PARTITION BY RANGE (exported_at);
+COMMENT ON COLUMN pg_stat_monitor.bucket IS 'Number of the time bucket; it increases and is never used twice.';
+COMMENT ON COLUMN pg_stat_monitor.bucket_start_time IS 'Start of the bucket, the same instant in every row of the bucket.';
+COMMENT ON COLUMN pg_stat_monitor.userid IS 'Role that ran the statement.';
+COMMENT ON COLUMN pg_stat_monitor.username IS 'Name of that role when the statement was first seen in the bucket; empty when it could not be known.';
+COMMENT ON COLUMN pg_stat_monitor.dbid IS 'Database in which the statement ran.';
+COMMENT ON COLUMN pg_stat_monitor.datname IS 'Name of that database when the statement was first seen in the bucket; empty when it could not be known.';
+COMMENT ON COLUMN pg_stat_monitor.client_ip IS 'Address of the client, 127.0.0.1 for Unix sockets and background workers.';
+COMMENT ON COLUMN pg_stat_monitor.pgsm_query_id IS 'Hash of the normalised text without comments and extra white space, equal on every server.';
+COMMENT ON COLUMN pg_stat_monitor.queryid IS 'Query id computed by PostgreSQL, as in pg_stat_statements.';
+COMMENT ON COLUMN pg_stat_monitor.toplevel IS 'Whether the statement was sent by the client itself, not run inside another one.';
+COMMENT ON COLUMN pg_stat_monitor.top_queryid IS 'Query id of the statement inside which this one ran.';
+COMMENT ON COLUMN pg_stat_monitor.query IS 'Text of the statement, at most pgsm_query_max_len bytes; <other statements> in a residual row.';
+COMMENT ON COLUMN pg_stat_monitor.comments IS 'The /* */ comments of the text, joined by commas.';
+COMMENT ON COLUMN pg_stat_monitor.planid IS 'Hash of the plan''s text.';
+COMMENT ON COLUMN pg_stat_monitor.query_plan IS 'Plan of a SELECT as EXPLAIN (COSTS OFF) shows it.';
+COMMENT ON COLUMN pg_stat_monitor.top_query IS 'Text of the statement inside which this one ran.';
+COMMENT ON COLUMN pg_stat_monitor.application_name IS 'Name of the application that sent the statement.';
+COMMENT ON COLUMN pg_stat_monitor.relations IS 'Schema-qualified relations that the statement touched; a view carries a trailing asterisk.';
+COMMENT ON COLUMN pg_stat_monitor.cmd_type IS 'Kind of the statement as PostgreSQL''s own number.';
+COMMENT ON COLUMN pg_stat_monitor.cmd_type_text IS 'Kind of the statement in capitals: SELECT, UPDATE, INSERT, DELETE, MERGE, UTILITY.';
+COMMENT ON COLUMN pg_stat_monitor.elevel IS 'Severity of the error or warning that the row counts; 0 for executions.';
+COMMENT ON COLUMN pg_stat_monitor.sqlcode IS 'SQLSTATE of that error or warning.';
+COMMENT ON COLUMN pg_stat_monitor.message IS 'Message of that error or warning.';
+COMMENT ON COLUMN pg_stat_monitor.calls IS 'Number of executions.';
+COMMENT ON COLUMN pg_stat_monitor.total_exec_time IS 'Time spent executing.';
+COMMENT ON COLUMN pg_stat_monitor.min_exec_time IS 'Shortest execution.';
+COMMENT ON COLUMN pg_stat_monitor.max_exec_time IS 'Longest execution.';
+COMMENT ON COLUMN pg_stat_monitor.mean_exec_time IS 'Mean time of an execution.';
+COMMENT ON COLUMN pg_stat_monitor.stddev_exec_time IS 'Population standard deviation of the execution times.';
+COMMENT ON COLUMN pg_stat_monitor.rows IS 'Rows read or changed.';
+COMMENT ON COLUMN pg_stat_monitor.shared_blks_hit IS 'Blocks of ordinary relations found in the buffer cache.';
+COMMENT ON COLUMN pg_stat_monitor.shared_blks_read IS 'Blocks of ordinary relations read.';
+COMMENT ON COLUMN pg_stat_monitor.shared_blks_dirtied IS 'Blocks of ordinary relations dirtied.';
+COMMENT ON COLUMN pg_stat_monitor.shared_blks_written IS 'Blocks of ordinary relations written.';
+COMMENT ON COLUMN pg_stat_monitor.local_blks_hit IS 'Blocks of temporary relations found in the session''s buffers.';
+COMMENT ON COLUMN pg_stat_monitor.local_blks_read IS 'Blocks of temporary relations read.';
+COMMENT ON COLUMN pg_stat_monitor.local_blks_dirtied IS 'Blocks of temporary relations dirtied.';
+COMMENT ON COLUMN pg_stat_monitor.local_blks_written IS 'Blocks of temporary relations written.';
+COMMENT ON COLUMN pg_stat_monitor.temp_blks_read IS 'Blocks of temporary files read, of sorts and hashes for example.';
+COMMENT ON COLUMN pg_stat_monitor.temp_blks_written IS 'Blocks of temporary files written, of sorts and hashes for example.';
+COMMENT ON COLUMN pg_stat_monitor.shared_blk_read_time IS 'Time spent reading blocks of ordinary relations (before PostgreSQL 17 of temporary ones as well), with track_io_timing.';
+COMMENT ON COLUMN pg_stat_monitor.shared_blk_write_time IS 'Time spent writing blocks of ordinary relations (before PostgreSQL 17 of temporary ones as well), with track_io_timing.';
+COMMENT ON COLUMN pg_stat_monitor.local_blk_read_time IS 'Time spent reading blocks of temporary relations, with track_io_timing.';
+COMMENT ON COLUMN pg_stat_monitor.local_blk_write_time IS 'Time spent writing blocks of temporary relations, with track_io_timing.';
+COMMENT ON COLUMN pg_stat_monitor.temp_blk_read_time IS 'Time spent reading blocks of temporary files, with track_io_timing.';
+COMMENT ON COLUMN pg_stat_monitor.temp_blk_write_time IS 'Time spent writing blocks of temporary files, with track_io_timing.';
+COMMENT ON COLUMN pg_stat_monitor.resp_calls IS 'Number of executions in each range of the response-time histogram, in the order of range().';
+COMMENT ON COLUMN pg_stat_monitor.cpu_user_time IS 'Processor time of the backend in user mode.';
+COMMENT ON COLUMN pg_stat_monitor.cpu_sys_time IS 'Processor time of the backend in the kernel.';
+COMMENT ON COLUMN pg_stat_monitor.wal_records IS 'WAL records written.';
+COMMENT ON COLUMN pg_stat_monitor.wal_fpi IS 'Full page images written to the WAL.';
+COMMENT ON COLUMN pg_stat_monitor.wal_bytes IS 'WAL written.';
+COMMENT ON COLUMN pg_stat_monitor.bucket_done IS 'Whether the bucket has ended; a row of an ended bucket never changes.';
+COMMENT ON COLUMN pg_stat_monitor.plans IS 'Number of times the statement was planned, with pgsm_track_planning.';
+COMMENT ON COLUMN pg_stat_monitor.total_plan_time IS 'Time spent planning.';
+COMMENT ON COLUMN pg_stat_monitor.min_plan_time IS 'Shortest planning.';
+COMMENT ON COLUMN pg_stat_monitor.max_plan_time IS 'Longest planning.';
+COMMENT ON COLUMN pg_stat_monitor.mean_plan_time IS 'Mean time of a planning.';
+COMMENT ON COLUMN pg_stat_monitor.stddev_plan_time IS 'Population standard deviation of the planning times.';
+COMMENT ON COLUMN pg_stat_monitor.jit_functions IS 'Functions compiled by JIT.';
+COMMENT ON COLUMN pg_stat_monitor.jit_generation_time IS 'Time spent generating JIT code.';
+COMMENT ON COLUMN pg_stat_monitor.jit_inlining_count IS 'Executions in which JIT inlined functions.';
+COMMENT ON COLUMN pg_stat_monitor.jit_inlining_time IS 'Time spent inlining functions.';
+COMMENT ON COLUMN pg_stat_monitor.jit_optimization_count IS 'Executions in which JIT optimised code.';
+COMMENT ON COLUMN pg_stat_monitor.jit_optimization_time IS 'Time spent optimising JIT code.';
+COMMENT ON COLUMN pg_stat_monitor.jit_emission_count IS 'Executions in which JIT emitted code.';
+COMMENT ON COLUMN pg_stat_monitor.jit_emission_time IS 'Time spent emitting JIT code.';
+COMMENT ON COLUMN pg_stat_monitor.jit_deform_count IS 'Executions in which JIT compiled tuple deforming.';
+COMMENT ON COLUMN pg_stat_monitor.jit_deform_time IS 'Time spent compiling tuple deforming.';
+COMMENT ON COLUMN pg_stat_monitor.stats_since IS 'When the statement was first counted in this bucket.';
+COMMENT ON COLUMN pg_stat_monitor.minmax_stats_since IS 'Since when the minima and maxima are taken; the same as stats_since.';
+COMMENT ON COLUMN pg_stat_monitor.exported_at IS 'When the row was exported into this table; infinity while it is in memory.';
+
+DO $pgsm$
+BEGIN
+    IF pg_catalog.current_setting('server_version_num')::integer >= 180000 THEN
+        ALTER TABLE pg_stat_monitor
+            ADD COLUMN wal_buffers_full bigint,
+            ADD COLUMN parallel_workers_to_launch integer,
+            ADD COLUMN parallel_workers_launched integer;
+        COMMENT ON COLUMN pg_stat_monitor.wal_buffers_full IS 'Times the WAL buffers were full.';
+        COMMENT ON COLUMN pg_stat_monitor.parallel_workers_to_launch IS 'Parallel workers planned.';
+        COMMENT ON COLUMN pg_stat_monitor.parallel_workers_launched IS 'Parallel workers launched.';
+    END IF;
+END
+$pgsm$;
+
+CREATE INDEX pg_stat_monitor_queryid_idx ON pg_stat_monitor (queryid);
+CREATE INDEX pg_stat_monitor_exported_at_idx ON pg_stat_monitor (exported_at);
+CREATE INDEX pg_stat_monitor_bucket_queryid_idx ON pg_stat_monitor (bucket, queryid);
+
+CREATE FOREIGN TABLE pg_stat_monitor_live PARTITION OF pg_stat_monitor
+    FOR VALUES FROM ('infinity') TO (MAXVALUE) SERVER pg_stat_monitor;
+CREATE TABLE pg_stat_monitor_default PARTITION OF pg_stat_monitor DEFAULT;
+
+-- Nothing is granted on the partitions, so that the policy of the parent has no way around it.
+GRANT SELECT ON pg_stat_monitor TO PUBLIC;
+ALTER TABLE pg_stat_monitor ENABLE ROW LEVEL SECURITY;
+-- The scalar subqueries are run once a query, not once a row.
+CREATE POLICY pg_stat_monitor_read ON pg_stat_monitor FOR SELECT TO PUBLIC USING (
+    (SELECT pg_catalog.pg_has_role('pg_read_all_stats'::name, 'MEMBER'::text))
+    OR userid = (SELECT pg_catalog.quote_ident(CURRENT_USER::text)::regrole::oid));
+
+CREATE OR REPLACE FUNCTION histogram(_bucket integer, _quryid bigint)
+RETURNS SETOF record
+LANGUAGE sql
+BEGIN ATOMIC
+    SELECT bar.range, bar.freq,
+           -- A black square; where the database's encoding may have none, a number sign.
+           pg_catalog.repeat(
+               pg_catalog.chr(CASE pg_catalog.getdatabaseencoding() WHEN 'UTF8' THEN 9632 ELSE 35 END),
+               coalesce(pg_catalog.round(bar.share * 30::double precision)::integer, 0))
+    FROM (
+        SELECT cell.range, coalesce(least(cell.freq::bigint, 2147483647::bigint)::integer, 0) AS freq,
+               entry.place AS entry_place, cell.place,
+               cell.freq::double precision / nullif(pg_catalog.max(cell.freq::double precision) OVER (),
+                                                    0::double precision) AS share
+        FROM (
+            SELECT pg_catalog.row_number() OVER () AS place, row.resp_calls
+            FROM pg_stat_monitor AS row
+            WHERE row.bucket = _bucket AND row.queryid = _quryid AND row.resp_calls IS NOT NULL
+        ) AS entry,
+        ROWS FROM (pg_catalog.unnest(range()), pg_catalog.unnest(entry.resp_calls))
+            WITH ORDINALITY AS cell(range, freq, place)
+    ) AS bar
+    ORDER BY bar.entry_place, bar.place;
+END;
+
+COMMENT ON TABLE pg_stat_monitor IS
+    'Statistics of the statements that ran, by time bucket: in memory and exported.';
+COMMENT ON FOREIGN TABLE pg_stat_monitor_live IS 'Statistics in shared memory, not exported yet.';
+COMMENT ON TABLE pg_stat_monitor_default IS 'Exported statistics that no other partition takes.';
+COMMENT ON VIEW pg_stat_monitor_status IS 'How full the memory is, what was lost, what the exporter does.';
+COMMENT ON COLUMN pg_stat_monitor_status.version IS 'Version of the library.';
+COMMENT ON COLUMN pg_stat_monitor_status.state IS 'What the exporter is doing.';
+COMMENT ON COLUMN pg_stat_monitor_status.reason IS 'Why it is in that state.';
+COMMENT ON COLUMN pg_stat_monitor_status.running_bucket IS 'Number of the running bucket.';
+COMMENT ON COLUMN pg_stat_monitor_status.running_bucket_start IS 'Start of the running bucket.';
+COMMENT ON COLUMN pg_stat_monitor_status.ended_buckets IS 'Ended buckets in memory that are not exported yet.';
+COMMENT ON COLUMN pg_stat_monitor_status.entries IS 'Entries in memory.';
+COMMENT ON COLUMN pg_stat_monitor_status.store_bytes_total IS 'Memory for entries.';
+COMMENT ON COLUMN pg_stat_monitor_status.store_bytes_used IS 'Memory for entries in use.';
+COMMENT ON COLUMN pg_stat_monitor_status.text_bytes_total IS 'Memory for texts.';
+COMMENT ON COLUMN pg_stat_monitor_status.text_bytes_used IS 'Memory for texts in use.';
+COMMENT ON COLUMN pg_stat_monitor_status.texts IS 'Texts in memory.';
+COMMENT ON COLUMN pg_stat_monitor_status.entries_evicted IS 'Entries that were added to a residual row to make room.';
+COMMENT ON COLUMN pg_stat_monitor_status.samples_folded IS 'Executions that went into a residual row at once because there was no room.';
+COMMENT ON COLUMN pg_stat_monitor_status.texts_missing IS 'Entries whose text found no room.';
+COMMENT ON COLUMN pg_stat_monitor_status.buckets_lost IS 'Buckets that were given up before they were exported.';
+COMMENT ON COLUMN pg_stat_monitor_status.statements_lost IS 'Statements in those buckets.';
+COMMENT ON COLUMN pg_stat_monitor_status.calls_lost IS 'Executions in those buckets.';
+COMMENT ON COLUMN pg_stat_monitor_status.lost_reason IS 'Why the last bucket was given up.';
+COMMENT ON COLUMN pg_stat_monitor_status.export_database IS 'Database that the exporter works in.';
+COMMENT ON COLUMN pg_stat_monitor_status.last_export_at IS 'When the last export was committed.';
+COMMENT ON COLUMN pg_stat_monitor_status.last_export_rows IS 'Rows that it wrote.';
+COMMENT ON COLUMN pg_stat_monitor_status.last_export_ms IS 'Milliseconds that it took.';
+COMMENT ON COLUMN pg_stat_monitor_status.exports IS 'Exports that were committed.';
+COMMENT ON COLUMN pg_stat_monitor_status.export_failures IS 'Exports that failed.';
+COMMENT ON COLUMN pg_stat_monitor_status.last_error IS 'Message of the last failure.';
+COMMENT ON COLUMN pg_stat_monitor_status.last_error_at IS 'When that was.';
+COMMENT ON COLUMN pg_stat_monitor_status.stats_since IS 'Since when these figures are counted.';
+COMMENT ON FUNCTION pg_stat_monitor_export() IS
+    'Ends the running bucket, exports every ended one, and returns the number of rows written.';
+COMMENT ON FUNCTION pg_stat_monitor_reset() IS
+    'Empties pg_stat_monitor: memory, and history of this database.';
+COMMENT ON FUNCTION pg_stat_monitor_version() IS 'Version of the library.';
+COMMENT ON FUNCTION pg_stat_monitor_internal(boolean) IS
+    'Statistics in shared memory, with the columns of 2.3.';
+COMMENT ON FUNCTION get_histogram_timings() IS 'Ranges of the response-time histogram as one text.';
+COMMENT ON FUNCTION range() IS 'Ranges of the response-time histogram.';
+COMMENT ON FUNCTION histogram(integer, bigint) IS 'Response-time histogram of one bucket and query id.';
+COMMENT ON FUNCTION get_cmd_type(integer) IS 'Name of a cmd_type.';
+COMMENT ON FUNCTION decode_error_level(integer) IS 'Name of an elevel.';
+
+-- SELECT is all that a grant on the view was good for. On a table the others would be real, TRUNCATE even
+-- past the policy: they are not carried over.
+DO $pgsm$
+DECLARE
+    acls CONSTANT jsonb := pg_catalog.current_setting('pgsm_update.grants')::jsonb;
+    item record;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.aclexplode((acls ->> '')::aclitem[]) AS g
+                   WHERE g.grantee = 0 AND g.privilege_type = 'SELECT') THEN
+        REVOKE SELECT ON pg_stat_monitor FROM PUBLIC;
+    END IF;
+    FOR item IN
+        SELECT CASE acl.key
+                   WHEN '' THEN ''
+                   WHEN 'blk_read_time' THEN '(shared_blk_read_time)'
+                   WHEN 'blk_write_time' THEN '(shared_blk_write_time)'
+                   ELSE pg_catalog.format('(%I)', acl.key)
+               END AS columns,
+               CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END AS grantee,
+               CASE WHEN g.is_grantable THEN 'WITH GRANT OPTION' ELSE '' END AS option
+        FROM pg_catalog.jsonb_each_text(acls) AS acl, pg_catalog.aclexplode(acl.value::aclitem[]) AS g
+        WHERE g.privilege_type = 'SELECT'
+          AND g.grantee <> (SELECT c.relowner FROM pg_catalog.pg_class AS c
+                            WHERE c.oid = 'pg_stat_monitor'::regclass)
+    LOOP
+        EXECUTE pg_catalog.format('GRANT SELECT %s ON pg_stat_monitor TO %s %s',
+                                  item.columns, item.grantee, item.option);
+    END LOOP;
+    PERFORM pg_catalog.set_config('pgsm_update.grants', '', true);
+
+    -- While a script runs, the server keeps the client from seeing anything below WARNING.
+    PERFORM pg_catalog.set_config('client_min_messages', 'notice', true);
+    RAISE NOTICE 'pg_stat_monitor is now a table, with the same columns on every PostgreSQL version'
+        USING DETAIL = 'The view that it replaces had other names on PostgreSQL 15 and 16: blk_read_time for shared_blk_read_time, blk_write_time for shared_blk_write_time.',
+              HINT = 'See docs/columns.md for the columns. Rows in memory have exported_at = ''infinity''.';
+    PERFORM pg_catalog.set_config('client_min_messages', 'warning', true);
+END
+$pgsm$;
