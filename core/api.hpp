@@ -7,5 +7,6 @@
 #include "core/histogram.hpp"
 #include "core/image.hpp"
 #include "core/query_text.hpp"
+#include "core/redact.hpp"
 #include "core/snapshot.hpp"
 #include "core/store.hpp"

@@ -1,0 +1,251 @@
+#include "core/api.hpp"
+
+#include "pgglue/collect.hpp"
+
+#include "pgglue/guc.hpp"
+#include "pgglue/session.hpp"
+#include "pgglue/shmem.hpp"
+
+#include <cstring>
+
+extern "C" {
+#include "utils/memutils.h"
+}
+
+namespace pgsm::glue {
+namespace {
+
+double ms(const instr_time& time) { return INSTR_TIME_GET_MILLISEC(time); }
+
+double ms_between(const timeval& start, const timeval& end) {
+    return static_cast<double>(end.tv_sec - start.tv_sec) * 1000.0 +
+           static_cast<double>(end.tv_usec - start.tv_usec) / 1000.0;
+}
+
+/// The common case: the entry is there, with all the parts it needs.
+bool record_known(core::Store store, const core::Key& key, const Execution& execution, TimestampTz now) {
+    bool done = false;
+    lock_store_shared();
+    if (!core::rotation_due(store, now)) {
+        core::Entry* entry = core::find(store, store.running().seq, key);
+        if (entry != nullptr) {
+            SpinLockAcquire(entry_lock(*entry));
+            done = core::try_apply(store, *entry, execution.counters, execution.cell);
+            SpinLockRelease(entry_lock(*entry));
+        }
+    }
+    unlock_store();
+    return done;
+}
+
+struct Outcome {
+    core::Status status;
+    bool rotated;
+    bool first;  // of its bucket: the exporter has a bucket to wait for now
+};
+
+Outcome record_exclusive(core::Store store, const core::Key& key, const core::Description* description,
+                         const Execution& execution, TimestampTz now, uint32 keep, std::string_view notes) {
+    Outcome outcome{};
+    lock_store_exclusive();
+    if (core::rotation_due(store, now)) {
+        core::rotate(store, now, keep);
+        outcome.rotated = true;
+    }
+    outcome.first = store.running().entries == 0;
+    outcome.status = core::record(store, key, description, pgsm_normalized_query && !execution.utility,
+                                  execution.counters, execution.cell, now);
+    if (!notes.empty() && outcome.status == core::Status::kOk) {
+        core::Entry* entry = core::find(store, store.running().seq, key);
+        if (entry != nullptr) core::set_notes(store, *entry, notes, execution.elevel);
+    }
+    unlock_store();
+    return outcome;
+}
+
+/// Room for the packed parent and plan text of a new entry.
+constexpr Size kNestBytes = 16 + 4;
+constexpr Size kPlanBytes = 1023;
+
+std::string_view pack_nest_of(const Execution& execution, char* out, Size cap) {
+    if ((execution.identity.flags & (core::kHasParent | core::kHasPlan)) == 0) return {};
+    core::NestTexts nest{};
+    nest.parent_queryid = execution.identity.parent_queryid;
+    nest.planid = execution.identity.planid;
+    nest.plan = execution.plan;
+    if ((execution.identity.flags & core::kHasParent) != 0) {
+        nest.parent = execution.parent_source != nullptr ? execution.parent_source : "parent query text not available";
+        nest.parent = core::truncate_at_char(nest.parent, static_cast<Size>(pgsm_query_max_len), text_encoding());
+    }
+    return {out, core::pack_nest(nest, out, cap)};
+}
+
+core::Description describe(const Execution& execution, const StatementText& text) {
+    core::Description description{};
+    description.identity = execution.identity;
+    description.queryid = execution.queryid;
+    description.query = text.text;
+    description.pgsm_query_id = text.pgsm_query_id;
+    description.session = session_names(execution.identity.userid, execution.identity.session_hash);
+    description.flags = execution.identity.flags;
+    if (!text.has_pgsm_query_id) description.flags |= core::kNoQueryId;
+    if (pgsm_normalized_query && !execution.utility) description.flags |= core::kNormalizedText;
+    description.cmd_type = execution.cmd_type;
+    description.elevel = execution.elevel;
+    return description;
+}
+
+/// The text without passwords. Allocates only for texts that speak of one; empty when there is no memory then.
+std::string_view without_passwords(std::string_view text) {
+    if (!core::mentions_password(text)) return text;
+    const Size cap = core::redacted_cap(text.size());
+    auto* out = static_cast<char*>(
+        MemoryContextAllocExtended(CurrentMemoryContext, cap, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM));
+    if (out == nullptr) return {};
+    return {out, core::redact_passwords(text, {out, cap})};
+}
+
+/// Of a utility statement or an error: nothing is replaced but passwords. Never raises an error.
+StatementText text_as_it_is(std::string_view text) {
+    StatementText result{};
+    text = without_passwords(text);
+    result.has_pgsm_query_id = pgsm_enable_pgsm_query_id && plain_query_id(text, &result.pgsm_query_id) && result.pgsm_query_id != 0;
+    result.text = core::truncate_at_char(text, static_cast<Size>(pgsm_query_max_len), text_encoding());
+    return result;
+}
+
+/// Makes the texts of a new entry and records into it.
+Outcome record_new(core::Store store, const core::Key& key, const Execution& execution, TimestampTz now, uint32 keep) {
+    const StatementText text = execution.utility
+                                   ? text_as_it_is(slice_text(execution.slice))
+                                   : statement_text(execution.queryid, execution.slice, pgsm_normalized_query);
+    core::Description description = describe(execution, text);
+    const Size nest_cap = kNestBytes + kPlanBytes + static_cast<Size>(pgsm_query_max_len);
+    const bool nested = (execution.identity.flags & (core::kHasParent | core::kHasPlan)) != 0;
+    char* nest = nested ? static_cast<char*>(palloc_extended(nest_cap, MCXT_ALLOC_HUGE)) : nullptr;
+    description.nest = pack_nest_of(execution, nest, nested ? nest_cap : 0);
+    if (execution.query_desc != nullptr) description.relations = relation_names(execution.query_desc->plannedstmt);
+    char comments[core::kCommentsCap];
+    char notes[core::kCommentsCap + 16];
+    if (pgsm_extract_comments) {
+        const Size len = core::extract_comments(slice_text(execution.slice), comments, text_encoding());
+        if (len != 0)
+            description.notes = {notes, core::pack_notes({{}, {}, {comments, len}}, notes, sizeof notes)};
+    }
+    return record_exclusive(store, key, &description, execution, now, keep, {});
+}
+
+void wake_if_needed(const Outcome& outcome) {
+    if (outcome.rotated || outcome.first) wake_exporter();
+}
+
+}  // namespace
+
+core::Identity identity_now(bool toplevel, int64 parent_queryid) {
+    const Session& session = current_session();
+    core::Identity identity{};
+    identity.userid = session.userid;
+    identity.dbid = MyDatabaseId;
+    identity.session_hash = session.hash;
+    identity.flags = toplevel ? core::kTopLevel : 0;
+    if (parent_queryid != 0) {
+        identity.flags |= core::kHasParent;
+        identity.parent_queryid = parent_queryid;
+    }
+    return identity;
+}
+
+void add_buffer_usage(core::Counters& counters, const BufferUsage& usage) {
+    counters.hot.shared_blks_hit += usage.shared_blks_hit;
+    counters.io.shared_blks_read += usage.shared_blks_read;
+    counters.io.shared_blks_dirtied += usage.shared_blks_dirtied;
+    counters.io.shared_blks_written += usage.shared_blks_written;
+    core::BuffersPart& buffers = counters.buffers;
+    buffers.local_blks_hit += usage.local_blks_hit;
+    buffers.local_blks_read += usage.local_blks_read;
+    buffers.local_blks_dirtied += usage.local_blks_dirtied;
+    buffers.local_blks_written += usage.local_blks_written;
+    buffers.temp_blks_read += usage.temp_blks_read;
+    buffers.temp_blks_written += usage.temp_blks_written;
+    buffers.shared_blk_read_time += ms(PGSM_SHARED_READ_TIME(usage));
+    buffers.shared_blk_write_time += ms(PGSM_SHARED_WRITE_TIME(usage));
+#if PGSM_HAS_LOCAL_BLOCK_TIMES
+    buffers.local_blk_read_time += ms(usage.local_blk_read_time);
+    buffers.local_blk_write_time += ms(usage.local_blk_write_time);
+#endif
+    buffers.temp_blk_read_time += ms(usage.temp_blk_read_time);
+    buffers.temp_blk_write_time += ms(usage.temp_blk_write_time);
+}
+
+void add_wal_usage(core::Counters& counters, const WalUsage& usage) {
+    counters.io.wal_records += usage.wal_records;
+    counters.io.wal_fpi += usage.wal_fpi;
+    counters.io.wal_bytes += static_cast<int64>(usage.wal_bytes);
+#if PG_VERSION_NUM >= 180000
+    counters.jit.wal_buffers_full += usage.wal_buffers_full;
+#endif
+}
+
+void add_jit(core::Counters& counters, const JitInstrumentation& jit) {
+    core::JitPart& part = counters.jit;
+    part.jit_functions += static_cast<int64>(jit.created_functions);
+    part.jit_generation_time += ms(jit.generation_counter);
+    part.jit_inlining_time += ms(jit.inlining_counter);
+    part.jit_inlining_count += !INSTR_TIME_IS_ZERO(jit.inlining_counter);
+    part.jit_optimization_time += ms(jit.optimization_counter);
+    part.jit_optimization_count += !INSTR_TIME_IS_ZERO(jit.optimization_counter);
+    part.jit_emission_time += ms(jit.emission_counter);
+    part.jit_emission_count += !INSTR_TIME_IS_ZERO(jit.emission_counter);
+#if PG_VERSION_NUM >= 170000
+    part.jit_deform_time += ms(jit.deform_counter);
+    part.jit_deform_count += !INSTR_TIME_IS_ZERO(jit.deform_counter);
+#endif
+}
+
+void set_cpu_time(core::Counters& counters, const rusage& start, const rusage& end) {
+    counters.hot.cpu_user_time = ms_between(start.ru_utime, end.ru_utime);
+    counters.hot.cpu_sys_time = ms_between(start.ru_stime, end.ru_stime);
+}
+
+void set_exec_time(Execution& execution, double time_ms) {
+    execution.counters.hot.exec = core::moments_of(time_ms);
+    execution.cell = core::cell_of(histogram_bounds(), time_ms);
+}
+
+void record_execution(const Execution& execution) {
+    static MemoryContext scratch;
+    const core::Store s = store();
+    const TimestampTz now = GetCurrentTimestamp();
+    const core::Key key{execution.queryid, core::identity_hash(execution.identity)};
+    if (record_known(s, key, execution, now)) return;
+    const uint32 keep = ended_buckets_to_keep();
+    Outcome outcome = record_exclusive(s, key, nullptr, execution, now, keep, {});
+    const bool rotated = outcome.rotated;
+    if (outcome.status == core::Status::kNeedsDescription) {
+        // After a utility statement any context may be current, one of a transaction that has just ended included.
+        if (scratch == nullptr)
+            scratch = AllocSetContextCreate(TopMemoryContext, "pg_stat_monitor", ALLOCSET_SMALL_SIZES);
+        MemoryContext old = MemoryContextSwitchTo(scratch);
+        outcome = record_new(s, key, execution, now, keep);
+        MemoryContextSwitchTo(old);
+        MemoryContextReset(scratch);
+    }
+    outcome.rotated |= rotated;
+    wake_if_needed(outcome);
+}
+
+void record_error(const Execution& execution) {
+    const StatementText text = text_as_it_is(slice_text(execution.slice));
+    core::Description description = describe(execution, text);
+    char comments[core::kCommentsCap];
+    char notes[core::kCommentsCap + 128];
+    Size comments_len = 0;
+    if (pgsm_extract_comments) comments_len = core::extract_comments(text.text, comments, text_encoding());
+    const core::Notes packed{execution.sqlcode, execution.message, {comments, comments_len}};
+    description.notes = {notes, core::pack_notes(packed, notes, sizeof notes)};
+    const core::Key key{execution.queryid, core::identity_hash(execution.identity)};
+    wake_if_needed(record_exclusive(store(), key, &description, execution, GetCurrentTimestamp(), ended_buckets_to_keep(),
+                                    description.notes));
+}
+
+}  // namespace pgsm::glue

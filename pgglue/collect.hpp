@@ -1,0 +1,60 @@
+// From the server's instrumentation to the core's sample, and from the sample into the store.
+#pragma once
+
+#include "core/api.hpp"
+
+#include "pgglue/pg.hpp"
+#include "pgglue/statement_text.hpp"
+
+extern "C" {
+#include "executor/execdesc.h"
+#include "executor/instrument.h"
+#include "jit/jit.h"
+}
+
+#include <sys/resource.h>
+
+namespace pgsm::glue {
+
+/// One finished execution, utility statement or error, ready to be recorded. Everything that only a new entry needs
+/// is behind pointers and looked at only when there is none yet.
+struct Execution {
+    core::Identity identity;
+    int64 queryid;
+    core::Counters counters;
+    uint32 cell;               // of the histogram
+    uint8 cmd_type;            // the server's CmdType
+    bool utility;              // text as it is, never normalised
+    SourceSlice slice;
+    QueryDesc* query_desc;     // for relations; null for utility statements and errors
+    const char* parent_source; // text of the direct parent, null if there is none
+    std::string_view plan;     // text of the plan, empty unless asked for
+    // Of errors only:
+    uint8 elevel;
+    std::string_view sqlcode;
+    std::string_view message;
+};
+
+/// Identity of what starts now, in the session as it is. `parent_queryid` 0: no parent.
+core::Identity identity_now(bool toplevel, int64 parent_queryid);
+
+void add_buffer_usage(core::Counters& counters, const BufferUsage& usage);
+void add_wal_usage(core::Counters& counters, const WalUsage& usage);
+void add_jit(core::Counters& counters, const JitInstrumentation& jit);
+void set_cpu_time(core::Counters& counters, const rusage& start, const rusage& end);
+void set_exec_time(Execution& execution, double ms);
+
+/// Counts an execution. Takes the store lock, shared if the entry is there, else exclusive. For a new entry it looks
+/// names up in the catalogs and allocates in CurrentMemoryContext.
+void record_execution(const Execution& execution);
+
+/// Counts an error or a warning: no catalog, no error, no allocation that can fail. Exclusive store lock.
+void record_error(const Execution& execution);
+
+/// Names of the relations that a plan touches, one a line, at most ten (compat-2.3.md 3.4).
+std::string_view relation_names(const PlannedStmt* plan);
+
+/// Text of the plan of an execution, without its last line feed.
+std::string_view plan_text(QueryDesc* query_desc);
+
+}  // namespace pgsm::glue

@@ -1,0 +1,34 @@
+// Which buckets this backend's transaction has taken out of memory's hands. See export_stamps.cpp.
+#pragma once
+
+#include "core/api.hpp"
+
+#include "pgglue/export.hpp"
+
+namespace pgsm::glue {
+
+/// Buckets that were stamped together: places among this transaction's stamps.
+struct StampRange {
+    int first;
+    int count;
+};
+
+enum class StampUse { export_rows, truncate };
+
+/// Ends the running bucket, if there is something in it, and stamps every ended bucket that nobody has stamped with
+/// the current (sub)transaction. They stay visible to this transaction until settle_stamps(). lock_exports() first.
+/// An export does not end the running bucket when that would push another one out of a full ring.
+StampRange stamp_ended_buckets(StampUse use);
+
+/// From the next command on this transaction does not see the range's buckets live any more.
+void settle_stamps(StampRange range);
+
+int64 stamped_bucket(StampRange range, int index);
+
+/// Counts rows that were written for the export's figures, which change when the transaction commits.
+void note_export(StampRange range, int64 rows, double ms);
+
+/// The ended bucket of that number, or null. Lock: store lock, shared.
+core::Bucket* find_ended(core::Store store, int64 number);
+
+}  // namespace pgsm::glue

@@ -1,0 +1,30 @@
+// The settings, all named pg_stat_monitor.pgsm_*; defined in guc.cpp, where units and ranges are.
+#pragma once
+
+#include "pgglue/pg.hpp"
+
+namespace pgsm::glue {
+
+enum TrackLevel : int { kTrackNone, kTrackTop, kTrackAll };
+
+extern int pgsm_max;                  // MB
+extern int pgsm_query_max_len;        // bytes
+extern int pgsm_max_buckets;
+extern int pgsm_bucket_time;          // seconds
+extern double pgsm_histogram_min;     // ms
+extern double pgsm_histogram_max;     // ms
+extern int pgsm_histogram_buckets;
+extern int pgsm_query_shared_buffer;  // kB
+extern int pgsm_track;                // TrackLevel
+extern bool pgsm_track_utility;
+extern bool pgsm_track_planning;
+extern bool pgsm_enable_pgsm_query_id;
+extern bool pgsm_normalized_query;
+extern bool pgsm_enable_query_plan;
+extern bool pgsm_extract_comments;
+extern int pgsm_export_top_n;
+extern char* pgsm_export_database;    // empty: where CREATE EXTENSION was committed first
+
+void define_settings();
+
+}  // namespace pgsm::glue

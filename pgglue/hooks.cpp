@@ -1,0 +1,382 @@
+// Planner, executor and utility hooks: they measure, keep the nesting depth, and hand on what they saw. Each calls the
+// previous hook exactly once, whatever happens.
+#include "core/api.hpp"
+
+#include "pgglue/active_query.hpp"
+#include "pgglue/collect.hpp"
+#include "pgglue/exporter_database.hpp"
+#include "pgglue/guc.hpp"
+#include "pgglue/install.hpp"
+#include "pgglue/shmem.hpp"
+#include "pgglue/tracking.hpp"
+
+#include <cstring>
+
+extern "C" {
+#include "access/parallel.h"
+#include "executor/executor.h"
+#include "nodes/plannodes.h"
+#include "optimizer/planner.h"
+#include "parser/analyze.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
+}
+
+namespace pgsm::glue {
+
+int tracking_suspended;
+int nesting_level;
+ClientStatement last_statement;
+
+namespace {
+
+post_parse_analyze_hook_type prev_post_parse_analyze;
+planner_hook_type prev_planner;
+ExecutorStart_hook_type prev_executor_start;
+ExecutorRun_hook_type prev_executor_run;
+ExecutorFinish_hook_type prev_executor_finish;
+ExecutorEnd_hook_type prev_executor_end;
+ProcessUtility_hook_type prev_process_utility;
+
+/// The executor run that the current code is inside of; a chain through the C stack.
+struct Run {
+    const Run* outer;
+    int64 queryid;
+    const char* source;
+};
+const Run* current_run;
+
+int64 queryid_of(const PlannedStmt* plan) { return static_cast<int64>(plan->queryId); }
+
+bool off() { return pgsm_track == kTrackNone || !store_ready(); }
+
+/// With pgsm_track = top nothing that has a parent is recorded, so parents are known under `all` only, as in 2.3.
+int64 parent_queryid() { return pgsm_track == kTrackAll && current_run != nullptr ? current_run->queryid : 0; }
+
+bool is_ours_to_skip(const Node* statement) {
+    return IsA(statement, ExecuteStmt) || IsA(statement, PrepareStmt) || IsA(statement, DeallocateStmt);
+}
+
+}  // namespace
+
+bool tracks_level(int level) {
+    if (off() || tracking_suspended != 0 || IsParallelWorker()) return false;
+    return pgsm_track == kTrackAll || level == 0;
+}
+
+void note_client_statement(int64 queryid) {
+    last_statement = {queryid, debug_query_string, GetCurrentStatementStartTimestamp()};
+}
+
+namespace {
+
+extern "C" void pgsm_post_parse_analyze(ParseState* pstate, Query* query, JumbleStateArg jumble) {
+    if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
+    const auto queryid = static_cast<int64>(query->queryId);
+    if (nesting_level == 0) note_client_statement(queryid);
+    if (queryid == 0 || query->utilityStmt != nullptr || !tracks_level(nesting_level)) return;
+    remember_statement(queryid, {pstate->p_sourcetext, query->stmt_location, query->stmt_len}, jumble);
+}
+
+// planner
+
+PlannedStmt* call_planner(Query* parse, const char* query_string, int cursor_options, ParamListInfo params) {
+    return prev_planner ? prev_planner(parse, query_string, cursor_options, params)
+                        : standard_planner(parse, query_string, cursor_options, params);
+}
+
+/// Functions that the planner evaluates run statements: nested ones.
+PlannedStmt* nested_planner(Query* parse, const char* query_string, int cursor_options, ParamListInfo params) {
+    PlannedStmt* volatile plan = nullptr;
+    nesting_level = nesting_level + 1;
+    PG_TRY();
+    {
+        plan = call_planner(parse, query_string, cursor_options, params);
+    }
+    PG_FINALLY();
+    {
+        nesting_level = nesting_level - 1;
+    }
+    PG_END_TRY();
+    return plan;
+}
+
+extern "C" PlannedStmt* pgsm_planner(Query* parse, const char* query_string, int cursor_options, ParamListInfo params) {
+    if (off()) return call_planner(parse, query_string, cursor_options, params);
+    if (!pgsm_track_planning || parse->queryId == 0 || !tracks_level(nesting_level))
+        return nested_planner(parse, query_string, cursor_options, params);
+
+    const BufferUsage buffers_before = pgBufferUsage;
+    const WalUsage wal_before = pgWalUsage;
+    instr_time start;
+    INSTR_TIME_SET_CURRENT(start);
+    PlannedStmt* plan = nested_planner(parse, query_string, cursor_options, params);
+    instr_time duration;
+    INSTR_TIME_SET_CURRENT(duration);
+    INSTR_TIME_SUBTRACT(duration, start);
+
+    BufferUsage buffers{};
+    BufferUsageAccumDiff(&buffers, &pgBufferUsage, &buffers_before);
+    WalUsage wal{};
+    WalUsageAccumDiff(&wal, &pgWalUsage, &wal_before);
+    core::Counters planning{};
+    planning.plan.plan = core::moments_of(INSTR_TIME_GET_MILLISEC(duration));
+    add_buffer_usage(planning, buffers);
+    add_wal_usage(planning, wal);
+    remember_planning(static_cast<int64>(parse->queryId), nesting_level, planning);
+    return plan;
+}
+
+// executor
+
+extern "C" void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
+    if (prev_executor_start) prev_executor_start(query_desc, flags);
+    else standard_ExecutorStart(query_desc, flags);
+
+    const int64 queryid = queryid_of(query_desc->plannedstmt);
+    if (nesting_level == 0) note_client_statement(queryid);
+    if (queryid == 0 || !tracks_level(nesting_level)) return;
+    if (query_desc->totaltime == nullptr) {
+        MemoryContext old = MemoryContextSwitchTo(query_desc->estate->es_query_cxt);
+        query_desc->totaltime = InstrAlloc(1, INSTRUMENT_ALL, false);
+        MemoryContextSwitchTo(old);
+    }
+    ActiveQuery* query = start_query(query_desc);
+    query->identity = identity_now(nesting_level == 0, parent_queryid());
+    if (pgsm_track_planning) take_planning(queryid, nesting_level, query->planning);
+    getrusage(RUSAGE_SELF, &query->start);
+}
+
+extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
+    if (off()) {
+        if (prev_executor_run) prev_executor_run(PGSM_EXECUTOR_RUN_ARGS);
+        else standard_ExecutorRun(PGSM_EXECUTOR_RUN_ARGS);
+        return;
+    }
+    if (nesting_level == 0) note_client_statement(queryid_of(query_desc->plannedstmt));
+    const Run run{current_run, queryid_of(query_desc->plannedstmt), query_desc->sourceText};
+    current_run = &run;
+    nesting_level = nesting_level + 1;
+    PG_TRY();
+    {
+        if (prev_executor_run) prev_executor_run(PGSM_EXECUTOR_RUN_ARGS);
+        else standard_ExecutorRun(PGSM_EXECUTOR_RUN_ARGS);
+    }
+    PG_FINALLY();
+    {
+        nesting_level = nesting_level - 1;
+        current_run = run.outer;
+    }
+    PG_END_TRY();
+}
+
+extern "C" void pgsm_ExecutorFinish(QueryDesc* query_desc) {
+    if (off()) {
+        if (prev_executor_finish) prev_executor_finish(query_desc);
+        else standard_ExecutorFinish(query_desc);
+        return;
+    }
+    nesting_level = nesting_level + 1;
+    PG_TRY();
+    {
+        if (prev_executor_finish) prev_executor_finish(query_desc);
+        else standard_ExecutorFinish(query_desc);
+    }
+    PG_FINALLY();
+    {
+        nesting_level = nesting_level - 1;
+    }
+    PG_END_TRY();
+}
+
+void record_query(QueryDesc* query_desc, const ActiveQuery& query) {
+    const PlannedStmt* plan = query_desc->plannedstmt;
+    const EState* estate = query_desc->estate;
+    rusage now;
+    getrusage(RUSAGE_SELF, &now);
+    InstrEndLoop(query_desc->totaltime);
+    const Instrumentation& total = *query_desc->totaltime;
+
+    Execution execution{};
+    execution.identity = query.identity;
+    execution.queryid = queryid_of(plan);
+    execution.counters = query.planning;
+    set_exec_time(execution, total.total * 1000.0);
+    execution.counters.hot.rows = PGSM_ROWS_PROCESSED(estate);
+    set_cpu_time(execution.counters, query.start, now);
+    add_buffer_usage(execution.counters, total.bufusage);
+    add_wal_usage(execution.counters, total.walusage);
+    if (estate->es_jit != nullptr) add_jit(execution.counters, estate->es_jit->instr);
+#if PG_VERSION_NUM >= 180000
+    execution.counters.jit.parallel_workers_to_launch = estate->es_parallel_workers_to_launch;
+    execution.counters.jit.parallel_workers_launched = estate->es_parallel_workers_launched;
+#endif
+    execution.cmd_type = static_cast<uint8>(query_desc->operation);
+    execution.slice = {query_desc->sourceText, plan->stmt_location, plan->stmt_len};
+    execution.query_desc = query_desc;
+    if (current_run != nullptr && current_run->queryid == query.identity.parent_queryid)
+        execution.parent_source = current_run->source;
+    if (pgsm_enable_query_plan && query_desc->operation == CMD_SELECT) {
+        execution.plan = plan_text(query_desc);
+        int64 planid = 0;
+        if (plain_query_id(execution.plan, &planid)) {
+            execution.identity.planid = planid;
+            execution.identity.flags |= core::kHasPlan;
+        }
+    }
+    record_execution(execution);
+}
+
+extern "C" void pgsm_ExecutorEnd(QueryDesc* query_desc) {
+    ActiveQuery* query = query_desc->totaltime != nullptr ? find_query(query_desc) : nullptr;
+    if (query != nullptr) {
+        end_query(query);
+        record_query(query_desc, *query);
+    }
+    if (prev_executor_end) prev_executor_end(query_desc);
+    else standard_ExecutorEnd(query_desc);
+}
+
+// utility
+
+void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
+                          ProcessUtilityContext context, ParamListInfo params, QueryEnvironment* environment,
+                          DestReceiver* dest, QueryCompletion* completion) {
+    if (prev_process_utility)
+        prev_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
+    else
+        standard_ProcessUtility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
+}
+
+void nested_process_utility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
+                            ProcessUtilityContext context, ParamListInfo params, QueryEnvironment* environment,
+                            DestReceiver* dest, QueryCompletion* completion) {
+    nesting_level = nesting_level + 1;
+    PG_TRY();
+    {
+        call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
+    }
+    PG_FINALLY();
+    {
+        nesting_level = nesting_level - 1;
+    }
+    PG_END_TRY();
+}
+
+bool is_our_extension(const Node* statement) {
+    const char* name = nullptr;
+    if (IsA(statement, CreateExtensionStmt)) name = reinterpret_cast<const CreateExtensionStmt*>(statement)->extname;
+    if (IsA(statement, AlterExtensionStmt)) name = reinterpret_cast<const AlterExtensionStmt*>(statement)->extname;
+    return name != nullptr && strcmp(name, "pg_stat_monitor") == 0;
+}
+
+/// A module that is called before us may have taken the id out of the statement (pg_stat_statements does); the server
+/// computes the same one again.
+int64 utility_queryid(PlannedStmt* pstmt, const char* query_string) {
+    if (pstmt->queryId != 0 || !IsQueryIdEnabled()) return queryid_of(pstmt);
+    Query query{};
+    query.type = T_Query;
+    query.commandType = CMD_UTILITY;
+    query.utilityStmt = pstmt->utilityStmt;
+    query.stmt_location = pstmt->stmt_location;
+    query.stmt_len = pstmt->stmt_len;
+    PGSM_JUMBLE_QUERY(&query, query_string);
+    return static_cast<int64>(query.queryId);
+}
+
+int64 utility_rows(const QueryCompletion* completion) {
+    if (completion == nullptr) return 0;
+    switch (completion->commandTag) {
+        case CMDTAG_COPY:
+        case CMDTAG_FETCH:
+        case CMDTAG_SELECT:
+        case CMDTAG_REFRESH_MATERIALIZED_VIEW:
+            return static_cast<int64>(completion->nprocessed);
+        default:
+            return 0;
+    }
+}
+
+extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
+                                    ProcessUtilityContext context, ParamListInfo params,
+                                    QueryEnvironment* environment, DestReceiver* dest, QueryCompletion* completion) {
+    const Node* statement = pstmt->utilityStmt;
+    const bool skipped = is_ours_to_skip(statement);
+    const bool creates_extension = is_our_extension(statement);
+    if (off() || skipped) {
+        call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
+        if (creates_extension && store_ready()) note_extension_created();
+        return;
+    }
+    const bool tracked = pgsm_track_utility && tracks_level(nesting_level);
+    const int64 queryid = tracked || nesting_level == 0 ? utility_queryid(pstmt, query_string) : 0;
+    if (nesting_level == 0) note_client_statement(queryid);
+    if (!tracked || queryid == 0) {
+        nested_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
+        if (creates_extension) note_extension_created();
+        return;
+    }
+
+    // The statement may be freed by its own execution (a transaction's end, DEALLOCATE): all is taken before.
+    Execution execution{};
+    execution.identity = identity_now(nesting_level == 0, parent_queryid());
+    execution.queryid = queryid;
+    execution.cmd_type = CMD_UTILITY;
+    execution.utility = true;
+    execution.slice = {query_string, pstmt->stmt_location, pstmt->stmt_len};
+    if ((execution.identity.flags & core::kHasParent) != 0) execution.parent_source = current_run->source;
+    rusage cpu_start;
+    getrusage(RUSAGE_SELF, &cpu_start);
+    const BufferUsage buffers_before = pgBufferUsage;
+    const WalUsage wal_before = pgWalUsage;
+    instr_time start;
+    INSTR_TIME_SET_CURRENT(start);
+
+    nested_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
+
+    instr_time duration;
+    INSTR_TIME_SET_CURRENT(duration);
+    INSTR_TIME_SUBTRACT(duration, start);
+    rusage cpu_end;
+    getrusage(RUSAGE_SELF, &cpu_end);
+    BufferUsage buffers{};
+    BufferUsageAccumDiff(&buffers, &pgBufferUsage, &buffers_before);
+    WalUsage wal{};
+    WalUsageAccumDiff(&wal, &pgWalUsage, &wal_before);
+
+    set_exec_time(execution, INSTR_TIME_GET_MILLISEC(duration));
+    execution.counters.hot.rows = utility_rows(completion);
+    set_cpu_time(execution.counters, cpu_start, cpu_end);
+    add_buffer_usage(execution.counters, buffers);
+    add_wal_usage(execution.counters, wal);
+    record_execution(execution);
+    if (creates_extension) note_extension_created();
+}
+
+extern "C" void forget_at_transaction_end(XactEvent event, void*) {
+    if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT) return;
+    forget_planning();
+    tracking_suspended = 0;
+}
+
+}  // namespace
+
+void install_statement_hooks() {
+    prev_post_parse_analyze = post_parse_analyze_hook;
+    post_parse_analyze_hook = pgsm_post_parse_analyze;
+    prev_planner = planner_hook;
+    planner_hook = pgsm_planner;
+    prev_executor_start = ExecutorStart_hook;
+    ExecutorStart_hook = pgsm_ExecutorStart;
+    prev_executor_run = ExecutorRun_hook;
+    ExecutorRun_hook = pgsm_ExecutorRun;
+    prev_executor_finish = ExecutorFinish_hook;
+    ExecutorFinish_hook = pgsm_ExecutorFinish;
+    prev_executor_end = ExecutorEnd_hook;
+    ExecutorEnd_hook = pgsm_ExecutorEnd;
+    prev_process_utility = ProcessUtility_hook;
+    ProcessUtility_hook = pgsm_ProcessUtility;
+    RegisterXactCallback(forget_at_transaction_end, nullptr);
+}
+
+}  // namespace pgsm::glue

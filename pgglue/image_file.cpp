@@ -1,0 +1,184 @@
+// The file that carries the store over a clean restart, as pg_stat_statements has one.
+//
+// It is pg_stat/pg_stat_monitor.image: a head (totals of SharedState, the core's image head, a checksum of both), then
+// the store as it lay in memory. It is written by the postmaster after a clean shutdown, when every other process is
+// gone, and is removed as soon as it is loaded: a crash never meets an old one, and neither does a base backup. What
+// does not fit (another version, other settings, damage) is renamed to *.rejected with a warning.
+//
+// At a clean shutdown no transaction is left: a stamped bucket is either exported, and then the rows are safe in the
+// table, or its stamp has been taken back. So the exported ones are released at loading, and no transaction id lives
+// on in the file.
+//
+// No locks: nobody else uses the shared memory when these functions run.
+#include "core/api.hpp"
+
+#include "pgglue/image_file.hpp"
+
+#include "pgglue/shmem.hpp"
+
+extern "C" {
+#include "access/xlog_internal.h"
+#include "catalog/pg_control.h"
+#include "pgstat.h"
+#include "port/pg_crc32c.h"
+#include "storage/fd.h"
+}
+
+#include <unistd.h>
+
+namespace pgsm::glue {
+namespace {
+
+constexpr char kPath[] = PGSTAT_STAT_PERMANENT_DIRECTORY "/pg_stat_monitor.image";
+constexpr char kNewPath[] = PGSTAT_STAT_PERMANENT_DIRECTORY "/pg_stat_monitor.image.new";
+constexpr char kRejectedPath[] = PGSTAT_STAT_PERMANENT_DIRECTORY "/pg_stat_monitor.image.rejected";
+
+/// What SharedState counts over restarts.
+struct Totals {
+    TimestampTz stats_since;
+    TimestampTz last_export_at;
+    int64 last_export_rows;
+    double last_export_ms;
+    int64 exports;
+    int64 export_failures;
+};
+
+struct FileHead {
+    Totals totals;
+    core::ImageHead image;
+    uint64 crc;  ///< CRC-32C of what is before it
+};
+static_assert(sizeof(FileHead) == sizeof(Totals) + sizeof(core::ImageHead) + 8);
+
+uint64 head_crc(const FileHead& head) {
+    pg_crc32c crc;
+    INIT_CRC32C(crc);
+    COMP_CRC32C(crc, &head, offsetof(FileHead, crc));
+    FIN_CRC32C(crc);
+    return crc;
+}
+
+std::span<std::byte> store_memory(const core::StoreConfig& config) {
+    return {store().base, static_cast<std::size_t>(core::region_bytes(config))};
+}
+
+/// Reads the file into the store's memory. Null when it fits, else why it does not.
+const char* read_store(FILE* file, const core::StoreConfig& config, FileHead& head) {
+    if (fread(&head, sizeof(head), 1, file) != 1) return "It is too short.";
+    if (head.crc != head_crc(head)) return "Its head is damaged.";
+    switch (core::check_image_head(head.image, config)) {
+        case core::Status::kOk: break;
+        case core::Status::kForeignLayout: return "It was written by another version or with other settings.";
+        default: return "It is not an image of the statistics.";
+    }
+    const std::span<std::byte> memory = store_memory(config);
+    if (fread(memory.data(), memory.size(), 1, file) != 1) return "It is too short.";
+    if (fgetc(file) != EOF) return "It is too long.";
+    core::Store adopted{};
+    return core::adopt_image(head.image, memory, adopted) == core::Status::kOk ? nullptr : "It is damaged.";
+}
+
+/// Releases what the table has, forgets the transactions of the last run, and makes the spinlocks anew.
+void settle(core::Store loaded) {
+    const core::Header& header = loaded.header();
+    for (uint32 i = 0; i + 1 < header.buckets;) {
+        core::Bucket& bucket = loaded.bucket(i);
+        bucket.stamp = 0;
+        if (bucket.state == core::BucketState::ended && bucket.exported) {
+            core::release(loaded, bucket);
+            i = 0;  // the ring may have been trimmed
+        } else {
+            ++i;
+        }
+    }
+    while (core::reclaim(loaded, 1024) != 0) {
+    }
+    for (uint32 i = 0; i < header.buckets; ++i)
+        for (core::Ref at = loaded.bucket(i).first_entry; at != 0; at = loaded.entry(at)->list_next)
+            SpinLockInit(entry_lock(*loaded.entry(at)));
+}
+
+void restore_totals(const Totals& totals) {
+    SharedState& state = shared();
+    state.stats_since = totals.stats_since;
+    state.last_export_at = totals.last_export_at;
+    state.last_export_rows = totals.last_export_rows;
+    state.last_export_ms = totals.last_export_ms;
+    state.exports = totals.exports;
+    state.export_failures = totals.export_failures;
+}
+
+void recreate_store(const core::StoreConfig& config) {
+    core::Store made{};
+    if (core::store_create(store_memory(config), config, GetCurrentTimestamp(), made) != core::Status::kOk)
+        elog(FATAL, "pg_stat_monitor cannot lay out its shared memory");
+}
+
+/// Whether the server was shut down cleanly, by pg_control. An immediate shutdown also ends the postmaster with code
+/// 0, but its backends stopped anywhere, even in the middle of the store, and their last commits may not be on disk.
+bool shut_down_cleanly() {
+    ControlFileData control;
+    FILE* file = AllocateFile(XLOG_CONTROL_FILE, PG_BINARY_R);
+    if (file == nullptr) return false;
+    const bool read = fread(&control, sizeof(control), 1, file) == 1;
+    FreeFile(file);
+    if (!read || control.pg_control_version != PG_CONTROL_VERSION) return false;
+    return control.state == DB_SHUTDOWNED || control.state == DB_SHUTDOWNED_IN_RECOVERY;
+}
+
+bool write_store(FILE* file) {
+    const SharedState& state = shared();
+    FileHead head{};
+    head.totals = {state.stats_since,    state.last_export_at, state.last_export_rows,
+                   state.last_export_ms, state.exports,        state.export_failures};
+    head.image = core::image_head(store());
+    head.crc = head_crc(head);
+    return fwrite(&head, sizeof(head), 1, file) == 1 && fwrite(store().base, head.image.bytes, 1, file) == 1;
+}
+
+}  // namespace
+
+void load_image() {
+    FILE* file = AllocateFile(kPath, PG_BINARY_R);
+    if (file == nullptr) {
+        if (errno != ENOENT)
+            ereport(WARNING, (errcode_for_file_access(), errmsg("could not open file \"%s\": %m", kPath)));
+        return;
+    }
+    const core::StoreConfig config = store().header().config;
+    FileHead head;
+    const char* fault = read_store(file, config, head);
+    FreeFile(file);
+    if (fault != nullptr) {
+        recreate_store(config);
+        ereport(WARNING, (errcode(ERRCODE_DATA_CORRUPTED),
+                          errmsg("pg_stat_monitor cannot use the statistics that were saved at the last shutdown"),
+                          errdetail("%s", fault),
+                          errhint("The file is kept as \"%s\".", kRejectedPath)));
+        static_cast<void>(durable_rename(kPath, kRejectedPath, LOG));
+        return;
+    }
+    // Loaded again after a crash it would repeat what has been exported meanwhile.
+    if (durable_unlink(kPath, WARNING) != 0) {
+        recreate_store(config);
+        return;
+    }
+    settle(store());
+    restore_totals(head.totals);
+}
+
+void save_image(int code, Datum) {
+    if (code != 0 || !store_ready() || !shut_down_cleanly()) return;
+    FILE* file = AllocateFile(kNewPath, PG_BINARY_W);
+    bool written = file != nullptr && write_store(file);
+    if (file != nullptr && FreeFile(file) != 0) written = false;
+    if (!written) {
+        ereport(LOG, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", kNewPath)));
+        static_cast<void>(unlink(kNewPath));
+        return;
+    }
+    // Writes it to disk before and after the renaming.
+    static_cast<void>(durable_rename(kNewPath, kPath, LOG));
+}
+
+}  // namespace pgsm::glue

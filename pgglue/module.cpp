@@ -1,0 +1,28 @@
+// The library's door: magic block and installation, in an order that can be read here.
+#include "core/api.hpp"
+
+#include "pgglue/export.hpp"
+#include "pgglue/exporter.hpp"
+#include "pgglue/guc.hpp"
+#include "pgglue/install.hpp"
+
+extern "C" {
+#if PG_VERSION_NUM >= 180000
+PG_MODULE_MAGIC_EXT(.name = "pg_stat_monitor", .version = PGSM_VERSION);
+#else
+PG_MODULE_MAGIC;
+#endif
+}
+
+void _PG_init(void) {
+    using namespace pgsm::glue;
+    // Loaded in any other way there is no shared memory, so nothing is recorded; the SQL functions say so.
+    if (!process_shared_preload_libraries_in_progress) return;
+    EnableQueryId();
+    define_settings();
+    install_shmem();
+    install_statement_hooks();
+    install_log_hook();
+    init_export();
+    register_exporter();
+}

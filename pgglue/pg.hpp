@@ -1,0 +1,90 @@
+// The only file that includes postgres.h, and the only one that knows how the majors differ.
+// Include order of a glue file: std headers, core/api.hpp, this file, further PostgreSQL headers inside extern "C".
+#pragma once
+
+extern "C" {
+#include "postgres.h"
+#include "access/xact.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lwlock.h"
+#include "storage/spin.h"
+#include "utils/elog.h"
+#include "utils/timestamp.h"
+#if PG_VERSION_NUM >= 160000
+#include "nodes/queryjumble.h"
+#else
+#include "utils/queryjumble.h"
+#endif
+}
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 200000
+#error "pg_stat_monitor supports PostgreSQL 15 to 19"
+#endif
+
+// 15 defines it empty and does not declare _PG_init, so that nothing would leave a library built with hidden symbols.
+#if PG_VERSION_NUM < 160000
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+extern "C" PGDLLEXPORT void _PG_init(void);
+#endif
+
+// SQL-callable entry point: C linkage, exported, with its finfo record.
+#define PGSM_FUNCTION(name)                                        \
+    extern "C" {                                                   \
+    PG_FUNCTION_INFO_V1(name);                                     \
+    PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);                      \
+    }                                                              \
+    Datum name([[maybe_unused]] PG_FUNCTION_ARGS)
+
+namespace pgsm::glue {
+
+// 17 split the I/O times of shared and local blocks and renamed the fields.
+#if PG_VERSION_NUM >= 170000
+#define PGSM_SHARED_READ_TIME(usage) ((usage).shared_blk_read_time)
+#define PGSM_SHARED_WRITE_TIME(usage) ((usage).shared_blk_write_time)
+#define PGSM_HAS_LOCAL_BLOCK_TIMES 1
+#else
+#define PGSM_SHARED_READ_TIME(usage) ((usage).blk_read_time)
+#define PGSM_SHARED_WRITE_TIME(usage) ((usage).blk_write_time)
+#define PGSM_HAS_LOCAL_BLOCK_TIMES 0
+#endif
+
+// 18 dropped execute_once.
+#if PG_VERSION_NUM >= 180000
+#define PGSM_EXECUTOR_RUN_PARAMS QueryDesc *query_desc, ScanDirection direction, uint64 count
+#define PGSM_EXECUTOR_RUN_ARGS query_desc, direction, count
+#else
+#define PGSM_EXECUTOR_RUN_PARAMS QueryDesc *query_desc, ScanDirection direction, uint64 count, bool execute_once
+#define PGSM_EXECUTOR_RUN_ARGS query_desc, direction, count, execute_once
+#endif
+
+// 16 jumbles trees of utility statements and needs no text for it.
+#if PG_VERSION_NUM >= 160000
+#define PGSM_JUMBLE_QUERY(query, text) static_cast<void>(JumbleQuery(query))
+#define PGSM_ROWS_PROCESSED(estate) static_cast<int64>((estate)->es_total_processed)
+#else
+#define PGSM_JUMBLE_QUERY(query, text) static_cast<void>(JumbleQuery(query, text))
+#define PGSM_ROWS_PROCESSED(estate) static_cast<int64>((estate)->es_processed)
+#endif
+
+// 17 and 18 each put an argument into it. For paths without order, parameters, outer path and private data.
+#if PG_VERSION_NUM >= 180000
+#define PGSM_FOREIGN_SCAN_PATH(root, rel, rows, startup, total) \
+    create_foreignscan_path(root, rel, nullptr, rows, 0, startup, total, NIL, nullptr, nullptr, NIL, NIL)
+#elif PG_VERSION_NUM >= 170000
+#define PGSM_FOREIGN_SCAN_PATH(root, rel, rows, startup, total) \
+    create_foreignscan_path(root, rel, nullptr, rows, startup, total, NIL, nullptr, nullptr, NIL, NIL)
+#else
+#define PGSM_FOREIGN_SCAN_PATH(root, rel, rows, startup, total) \
+    create_foreignscan_path(root, rel, nullptr, rows, startup, total, NIL, nullptr, nullptr, NIL)
+#endif
+
+// 19 made the jumble state const.
+#if PG_VERSION_NUM >= 190000
+using JumbleStateArg = const JumbleState*;
+#else
+using JumbleStateArg = JumbleState*;
+#endif
+
+}  // namespace pgsm::glue

@@ -1,0 +1,120 @@
+#include "core/api.hpp"
+
+#include "pgglue/session.hpp"
+
+#include <cstring>
+
+extern "C" {
+#include "commands/dbcommands.h"
+#include "libpq/libpq-be.h"
+#include "mb/pg_wchar.h"
+#include "utils/guc.h"
+}
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace pgsm::glue {
+namespace {
+
+// A statement that changes role or application name is shown under those it began with, so a few are remembered.
+constexpr int kRemembered = 4;
+Session sessions[kRemembered];
+int newest;
+char database_name[NAMEDATALEN];
+char user_name[NAMEDATALEN];
+Oid user_name_of;
+
+core::ClientAddress client_address() {
+    core::ClientAddress address = core::kLoopbackAddress;
+    if (MyProcPort == nullptr) return address;
+    const auto* peer = reinterpret_cast<const sockaddr*>(&MyProcPort->raddr.addr);
+    if (peer->sa_family == AF_INET) {
+        memcpy(address.bytes, &reinterpret_cast<const sockaddr_in*>(peer)->sin_addr, 4);
+    } else if (peer->sa_family == AF_INET6) {
+        address.family = 6;
+        memcpy(address.bytes, &reinterpret_cast<const sockaddr_in6*>(peer)->sin6_addr, 16);
+    }
+    return address;
+}
+
+const char* port_name(const char* name) { return name != nullptr ? name : ""; }
+
+void find_names(Oid userid, bool may_use_catalog) {
+    if (user_name_of == userid && database_name[0] != '\0') return;
+    char* user = nullptr;
+    char* database = nullptr;
+    if (may_use_catalog && IsTransactionState()) {
+        user = GetUserNameFromId(userid, true);
+        database = get_database_name(MyDatabaseId);
+    } else if (MyProcPort != nullptr) {
+        if (userid == GetAuthenticatedUserId()) user = MyProcPort->user_name;
+        database = MyProcPort->database_name;
+    }
+    if (user != nullptr) {
+        strlcpy(user_name, user, NAMEDATALEN);
+        user_name_of = userid;
+    } else {
+        user_name[0] = '\0';
+        user_name_of = InvalidOid;
+    }
+    if (database != nullptr) strlcpy(database_name, database, NAMEDATALEN);
+}
+
+struct SessionKey {
+    core::ClientAddress address;
+    char application[NAMEDATALEN];
+};
+
+/// A session whose names could not be looked up serves only until they can be.
+bool same(const Session& session, Oid userid, const char* application, bool may_use_catalog) {
+    return session.userid == userid && session.packed_len != 0 && (session.names_known || !may_use_catalog) &&
+           strcmp(session.application, application) == 0;
+}
+
+const Session& session_for(bool may_use_catalog) {
+    const Oid userid = GetUserId();
+    const char* application = port_name(application_name);
+    Session* session = &sessions[newest];
+    if (same(*session, userid, application, may_use_catalog)) return *session;
+    for (int i = 0; i < kRemembered; ++i) {
+        if (same(sessions[i], userid, application, may_use_catalog)) {
+            newest = i;
+            return sessions[i];
+        }
+    }
+    find_names(userid, may_use_catalog);
+    newest = (newest + 1) % kRemembered;
+    session = &sessions[newest];
+    session->userid = userid;
+    strlcpy(session->application, application, NAMEDATALEN);
+    core::SessionNames names{};
+    names.address = client_address();
+    names.encoding = GetDatabaseEncoding();
+    names.user = user_name;
+    names.database = database_name;
+    names.application = session->application;
+    session->packed_len = static_cast<uint32>(core::pack_session(names, session->packed, sizeof session->packed));
+    SessionKey key;
+    memset(&key, 0, sizeof key);
+    key.address = names.address;
+    strlcpy(key.application, application, NAMEDATALEN);
+    session->hash = core::hash64({reinterpret_cast<const char*>(&key), sizeof key}, 0);
+    session->names_known = user_name_of == userid;
+    return *session;
+}
+
+}  // namespace
+
+const Session& current_session() { return session_for(true); }
+const Session& current_session_without_catalog() { return session_for(false); }
+
+std::string_view session_names(Oid userid, uint64 hash) {
+    for (const Session& session : sessions)
+        if (session.packed_len != 0 && session.userid == userid && session.hash == hash)
+            return {session.packed, session.packed_len};
+    return {sessions[newest].packed, sessions[newest].packed_len};
+}
+
+}  // namespace pgsm::glue

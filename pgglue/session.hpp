@@ -1,0 +1,29 @@
+// Who this backend works for right now: user, database, application name, client address.
+#pragma once
+
+#include "core/api.hpp"
+
+#include "pgglue/pg.hpp"
+
+namespace pgsm::glue {
+
+struct Session {
+    Oid userid;
+    uint64 hash;               // of application name and address; with userid it names the session's texts
+    char application[NAMEDATALEN];
+    char packed[3 * NAMEDATALEN + 32];
+    uint32 packed_len;         // 0: not used yet
+    bool names_known;
+};
+
+/// The session as it is now. Looks names up in the catalogs when the user has changed and a transaction is in
+/// progress; without one (an aborted transaction) the names known so far are used, the user's empty if unknown.
+const Session& current_session();
+
+/// The same without touching a catalog, for the log hook.
+const Session& current_session_without_catalog();
+
+/// Packed names of the session that a statement began in; those of now if it was too long ago.
+std::string_view session_names(Oid userid, uint64 hash);
+
+}  // namespace pgsm::glue

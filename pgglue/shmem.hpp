@@ -1,0 +1,72 @@
+// The shared memory of the library: one piece, pgsm_max + pgsm_query_shared_buffer long, with SharedState in front and
+// the core's store behind it, and the lock that protects the store.
+#pragma once
+
+#include "core/api.hpp"
+
+#include "pgglue/pg.hpp"
+
+namespace pgsm::glue {
+
+/// What the exporter is doing. The names in pg_stat_monitor_status: see state_name() in status.cpp.
+enum class ExporterState : uint32 {
+    not_started,   // no exporter process yet (a standby, the server starts)
+    idle,          // waiting for a bucket to end
+    exporting,
+    no_database,   // no database has the extension
+    failing,       // the last attempt failed: see last_error
+    disabled,      // pgsm_export_database names a database that is not there
+};
+
+/// Locks: `mutex` for everything unless said otherwise. Fixed size, lives as long as the server.
+struct SharedState {
+    slock_t mutex;
+    Latch* exporter_latch;         // of the exporter process, null when there is none
+    pid_t exporter_pid;            // 0 when there is none
+    ExporterState exporter_state;
+    Oid export_database;           // the one that CREATE EXTENSION was committed in first; InvalidOid: unknown
+    TimestampTz stats_since;       // when the store was made or last reset
+    TimestampTz last_export_at;    // 0: never
+    int64 last_export_rows;
+    double last_export_ms;
+    int64 exports;                 // that wrote something and committed
+    int64 export_failures;
+    TimestampTz last_error_at;     // 0: never
+    char reason[128];              // why there is no export, for people; empty when all is well
+    char last_error[256];          // message of the last export that failed
+    char lost_reason[64];          // why buckets or samples were given up last
+};
+
+/// False in a server that did not preload the library, and before its shared memory exists.
+bool store_ready();
+
+/// ERROR 55000 with the hint to preload unless store_ready().
+void require_store();
+
+SharedState& shared();
+
+/// The store in shared memory. Its rules of locking: core/store.hpp.
+core::Store store();
+
+/// Bounds of the response-time histogram, made once at server start from the settings.
+const core::HistogramBounds& histogram_bounds();
+
+/// The store lock. No error may be raised, and nothing reported, while it is held.
+void lock_store_shared();
+void lock_store_exclusive();
+void unlock_store();
+bool store_lock_held();
+
+/// The spinlock of an entry in the running bucket.
+slock_t* entry_lock(core::Entry& entry);
+
+/// How many ended buckets may wait for an export: as many as fit where exports happen, else pgsm_max_buckets.
+uint32 ended_buckets_to_keep();
+
+/// Ends the running bucket if its time is over. Takes the store lock (shared to look, exclusive to rotate).
+void rotate_if_due(TimestampTz now);
+
+/// Wakes the exporter process, if there is one. Takes `mutex`; never while the store lock is held.
+void wake_exporter();
+
+}  // namespace pgsm::glue

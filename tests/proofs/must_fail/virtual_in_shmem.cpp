@@ -1,0 +1,7 @@
+// A type with a vtable must not get into shared memory.
+// expect: static assertion failed
+#include "core/pod.hpp"
+struct Bad {
+    virtual ~Bad() = default;
+};
+static_assert(pgsm::core::ShmemPod<Bad>);
