@@ -34,7 +34,7 @@ std::int64_t unique_start(Store store, std::int64_t now_us) noexcept {
     const std::int64_t aligned = aligned_start(now_us, bucket_us);
     if (aligned > header.last_start_us) return aligned;
     if (now_us > header.last_start_us) return now_us;
-    if (header.last_start_us - aligned < bucket_us) return header.last_start_us + 1;
+    if (header.last_start_us - now_us < bucket_us) return header.last_start_us + 1;
     std::int64_t start = now_us;
     while ((bucket_us > 1 && start == aligned_start(start, bucket_us)) || is_start(store, start)) ++start;
     return start;
@@ -113,13 +113,13 @@ void rotate(Store store, std::int64_t now_us, std::uint32_t keep_ended) noexcept
     }
     running.state = BucketState::ended;
     running.end_us = std::clamp(now_us, running.start_us, running.end_us);
-    while (waiting_buckets(store) > keep_ended && give_up_waiting(store)) {
-    }
     // Only the oldest can give its slot to the new one, exported or not.
     if (header.buckets == header.ring_slots) give_up(store, store.bucket(0));
     const std::uint32_t slot = (header.oldest + header.buckets) % header.ring_slots;
     ++header.buckets;
     open_bucket(store, slot, now_us);
+    while (waiting_buckets(store) > keep_ended && give_up_waiting(store)) {
+    }
 }
 
 void release(Store store, Bucket& bucket) noexcept {

@@ -104,7 +104,8 @@ inline void set_elevel(Entry& entry, std::uint8_t elevel) noexcept {
 }
 
 /// Adds to an inline count; false, and nothing changed, when there is no place for the cell or the count.
-inline bool add_inline(std::uint32_t (&cells)[Entry::kInlineCells], std::uint32_t index, std::uint32_t count) noexcept {
+inline bool add_inline(std::uint32_t (&cells)[Entry::kInlineCells], std::uint32_t index,
+                       std::uint32_t count) noexcept {
     std::uint32_t* place = nullptr;
     for (std::uint32_t& cell : cells) {
         if (inline_count(cell) != 0 && inline_index(cell) == index) {

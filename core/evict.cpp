@@ -24,11 +24,38 @@ std::uint32_t most_residuals(Store store) noexcept {
     return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(room, 1, kMaxResiduals));
 }
 
-/// Order-preserving class of a weight: exponent and three bits of the mantissa of a float.
-constexpr std::uint32_t kWeightClasses = 2048;
-std::uint32_t weight_class(const Entry& entry) noexcept {
+/// The weight as a number that orders like it.
+std::uint32_t rank(const Entry& entry) noexcept {
     const auto w = static_cast<float>(weight(entry));
-    return w > 0 ? std::bit_cast<std::uint32_t>(w) >> 20 : 0;
+    return w > 0 ? std::bit_cast<std::uint32_t>(w) : 0;
+}
+
+/// Who goes: all below `rank`, and `of_rank` of those that are there. In units of 2^kDropped, 0.01 % of a weight:
+/// with coarse units, light entries would stay while the newer and heavier ones of
+/// their class go and raise the floor beyond what the rule allows.
+struct Threshold {
+    static constexpr std::uint32_t kDropped = 9;
+    std::uint32_t rank;
+    std::uint32_t of_rank;
+};
+
+/// Finds the `wanted` lightest entries in two rounds of a radix selection.
+Threshold find_threshold(Store store, const Bucket& bucket, const Entry* keep, std::uint32_t wanted) noexcept {
+    constexpr std::uint32_t kBits = 11;
+    std::uint32_t prefix = 0;
+    for (std::uint32_t shift : {Threshold::kDropped + kBits, Threshold::kDropped}) {
+        std::uint32_t count[1u << kBits] = {};
+        for (Ref at = bucket.first_entry; at != 0; at = store.entry(at)->list_next) {
+            const Entry& entry = *store.entry(at);
+            if ((entry.flags & kResidual) != 0 || &entry == keep) continue;
+            const std::uint32_t top = rank(entry) >> shift;
+            if (top >> kBits == prefix) ++count[top & ((1u << kBits) - 1)];
+        }
+        std::uint32_t digit = 0;
+        while (count[digit] < wanted) wanted -= count[digit++];
+        prefix = prefix << kBits | digit;
+    }
+    return {prefix, wanted};
 }
 
 void move_part(Store store, Bucket& bucket, Ref& into, Ref& from, Part part) noexcept {
@@ -193,32 +220,23 @@ bool evict(Store store, Bucket& bucket, const Entry* keep) noexcept {
     if (bucket.entries - bucket.residuals <= kept) return false;
     const std::uint32_t movable = bucket.entries - bucket.residuals - kept;
 
-    std::uint32_t count[kWeightClasses] = {};
-    for (Ref at = bucket.first_entry; at != 0; at = store.entry(at)->list_next) {
-        const Entry& entry = *store.entry(at);
-        if ((entry.flags & kResidual) == 0 && &entry != keep) ++count[weight_class(entry)];
-    }
     std::uint32_t wanted = std::max(movable / kShare, 1u);
-    std::uint32_t threshold = 0;
-    std::uint32_t below = count[0];
-    while (below < wanted) below += count[++threshold];
-    // Of the highest class only as many as are still wanted go.
-    std::uint32_t of_threshold = wanted - (below - count[threshold]);
+    Threshold threshold = find_threshold(store, bucket, keep, wanted);
 
     ++header.usage.evictions;
     Ref prev = 0;
     for (Ref at = bucket.first_entry; at != 0 && wanted != 0;) {
         Entry& entry = *store.entry(at);
         const Ref next = entry.list_next;
-        const std::uint32_t cls = weight_class(entry);
+        const std::uint32_t of = rank(entry) >> Threshold::kDropped;
         const bool goes = (entry.flags & kResidual) == 0 && &entry != keep &&
-                          (cls < threshold || (cls == threshold && of_threshold != 0));
+                          (of < threshold.rank || (of == threshold.rank && threshold.of_rank != 0));
         if (!goes) {
             prev = at;
             at = next;
             continue;
         }
-        if (cls == threshold) --of_threshold;
+        if (of == threshold.rank) --threshold.of_rank;
         --wanted;
         bucket.floor = std::max(bucket.floor, static_cast<float>(weight(entry)));
         unlink_from_chain(store, entry);

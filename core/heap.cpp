@@ -168,7 +168,10 @@ std::uint64_t heap_used_bytes(const Heap& heap) noexcept { return std::uint64_t{
 
 bool heap_check(const std::byte* base, const Heap& heap) noexcept {
     std::uint64_t used = 0;
+    std::uint64_t free_refs = 0;  // sum of the free blocks: those in the lists must be the same ones
     std::uint32_t free_blocks = 0;
+    std::uint32_t used_blocks = 0;
+    std::uint32_t last_used = heap.first;
     bool prev_used = true;
     Ref block = heap.first;
     while (block != heap.end) {
@@ -176,16 +179,22 @@ bool heap_check(const std::byte* base, const Heap& heap) noexcept {
         const std::uint32_t units = word >> 2;
         if (units < kMinUnits || units > heap.end - block) return false;
         if (((word & kPrevUsed) != 0) != prev_used) return false;
-        prev_used = (word & kUsed) != 0;
-        if (prev_used) {
+        const bool is_used = (word & kUsed) != 0;
+        if (is_used) {
             used += units;
+            ++used_blocks;
+            last_used = block + units;
         } else {
-            if (load(payload(base, block) + std::uint64_t{units} * kUnitBytes - 8) != units) return false;
+            if (!prev_used || load(payload(base, block) + std::uint64_t{units} * kUnitBytes - 8) != units) return false;
             ++free_blocks;
+            free_refs += block;
         }
+        prev_used = is_used;
         block += units;
     }
-    if (tag(base, heap.end) >> 2 != 0 || used != heap.used_units) return false;
+    if (tag(base, heap.end) != (kUsed | (prev_used ? kPrevUsed : 0))) return false;
+    if (used != heap.used_units || used_blocks != heap.blocks) return false;
+    if (heap.high_water < last_used || heap.high_water > heap.end) return false;
     std::uint32_t listed = 0;
     for (std::uint32_t bin = 0; bin < Heap::kBins; ++bin) {
         if ((heap.bins[bin] != 0) != ((heap.bin_map[bin / 64] >> bin % 64 & 1) != 0)) return false;
@@ -194,10 +203,19 @@ bool heap_check(const std::byte* base, const Heap& heap) noexcept {
             if (at < heap.first || at >= heap.end || (tag(base, at) & kUsed) != 0) return false;
             if (bin_of(units_of(base, at)) != bin || prev_free(base, at) != prev) return false;
             if (++listed > free_blocks) return false;
+            free_refs -= at;
             prev = at;
         }
     }
-    return listed == free_blocks;
+    for (std::uint32_t bit = Heap::kBins; bit < sizeof heap.bin_map * 8; ++bit)
+        if ((heap.bin_map[bit / 64] >> bit % 64 & 1) != 0) return false;
+    return listed == free_blocks && free_refs == 0;
+}
+
+bool heap_holds(const std::byte* base, const Heap& heap, Ref block, std::uint64_t bytes) noexcept {
+    if (block < heap.first || block >= heap.end || (tag(base, block) & kUsed) == 0) return false;
+    const std::uint32_t units = units_of(base, block);
+    return units <= heap.end - block && std::uint64_t{units} * kUnitBytes >= bytes + sizeof(std::uint32_t);
 }
 
 }  // namespace pgsm::core

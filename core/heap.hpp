@@ -52,7 +52,11 @@ std::uint32_t heap_block_bytes(const std::byte* base, Ref block) noexcept;
 std::uint64_t heap_total_bytes(const Heap& heap) noexcept;
 std::uint64_t heap_used_bytes(const Heap& heap) noexcept;
 
-/// Walks all blocks and lists; false when a tag or a link is wrong. For tests and for images read from disk.
+/// Walks all blocks and lists; false when a tag or a link is wrong. For tests and for images read from disk; `first`
+/// and `end` must lie within the region.
 bool heap_check(const std::byte* base, const Heap& heap) noexcept;
+
+/// Whether `block` may be a block in use with room for `bytes`: looks at its place and its tag alone.
+bool heap_holds(const std::byte* base, const Heap& heap, Ref block, std::uint64_t bytes) noexcept;
 
 }  // namespace pgsm::core

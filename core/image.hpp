@@ -23,7 +23,12 @@ ImageHead image_head(Store store) noexcept;
 /// kForeignLayout when the head was written by another version or with other settings, kDamaged when it is no head.
 Status check_image_head(const ImageHead& head, const StoreConfig& config) noexcept;
 
-/// Accepts `memory`, into which the region was read, as a store; kDamaged when a byte of it is wrong.
+/// Whether everything in the store fits together: layout, heaps, ring, lists, chains, references. Counters may say
+/// anything. For images read from disk, since a checksum only tells that the file is as it was written, and for tests.
+bool store_check(Store store) noexcept;
+
+/// Accepts `memory` (8-byte aligned), into which the region was read, as a store; kDamaged when a byte of it is wrong.
+/// The bucket time is still that of the writer: set_bucket_time() is the next step.
 Status adopt_image(const ImageHead& head, std::span<std::byte> memory, Store& out) noexcept;
 
 }  // namespace pgsm::core

@@ -22,7 +22,8 @@ constexpr std::uint64_t align(std::uint64_t bytes) noexcept {
 std::uint32_t ring_slots(const StoreConfig& config) noexcept {
     constexpr std::uint32_t kWaiting = 64;
     const std::uint64_t room = config.store_bytes / 16 / sizeof(Bucket);
-    return static_cast<std::uint32_t>(std::min(std::uint64_t{config.max_buckets} + kWaiting, std::max<std::uint64_t>(room, 4)));
+    const std::uint64_t wanted = std::uint64_t{config.max_buckets} + kWaiting;
+    return static_cast<std::uint32_t>(std::min(wanted, std::max<std::uint64_t>(room, 4)));
 }
 
 /// One chain for each entry of a store full of entries that have nothing else, rounded down: as many entries as there
@@ -101,7 +102,7 @@ bool layout_holds(Store store) noexcept {
     const std::uint64_t chains = std::uint64_t{texts.heads_mask} + 1;
     return header.ring_offset == at.ring && header.ring_slots == ring_slots(header.config) &&
            header.heads_offset == at.heads && header.heads_mask == heads(header.config) - 1 &&
-           within(header.heap, at.heap, at.texts) && texts.heads_offset == at.texts && std::has_single_bit(chains) &&
+           within(header.heap, at.heap, at.texts) && texts.heads_offset == at.texts && (chains & (chains - 1)) == 0 &&
            within(texts.heap, at.texts + chains * sizeof(Ref), region_bytes(header.config)) &&
            texts.reserve_bytes <= header.config.text_bytes && header.spare_next == 0 && header.spare_end == 0;
 }

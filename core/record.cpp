@@ -80,10 +80,12 @@ Entry* make_entry(Store store, Bucket& bucket, const Key& key, const Description
     return &entry;
 }
 
-Entry* copy_entry_of_before(Store store, Bucket& bucket, const Key& key, bool normalized, std::int64_t now_us) noexcept {
+Entry* copy_entry_of_before(Store store, Bucket& bucket, const Key& key, bool normalized,
+                            std::int64_t now_us) noexcept {
     const Entry* before = previous_entry(store, key);
+    if (before == nullptr || (before->flags & kError) != 0) return nullptr;
     // A text that found no room then may find it now: its owner is asked for it.
-    if (before == nullptr || (before->flags & kError) != 0 || before->text == 0 || before->session == 0) return nullptr;
+    if (before->text == 0 || before->session == 0) return nullptr;
     if ((before->flags & (kHasParent | kHasPlan)) != 0 && before->nest == 0) return nullptr;
     if (((before->flags & kNormalizedText) != 0) != normalized) return nullptr;
     const Ref block = take_block(store, bucket, sizeof(Entry));

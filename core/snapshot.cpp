@@ -8,14 +8,19 @@ namespace pgsm::core {
 namespace {
 
 std::uint64_t spare_bytes(Store store) noexcept {
-    // fold_entry() builds cells in the block of the entry that it folds, if they fit; else it needs new memory, at most
-    // once for each residual entry.
-    constexpr std::uint64_t kMost = 257;
-    return cells_bytes(store) <= sizeof(Entry) ? 64 : kMost * heap_cost(cells_bytes(store));
+    // fold_entry() builds cells in the block of the entry that it folds, if they fit; else it needs new memory, once
+    // for each residual entry that takes in another one. Set by the configuration alone, so that it does not matter
+    // what happens between copy_bytes() and the copy.
+    constexpr std::uint64_t kNone = 64;
+    if (cells_bytes(store) <= sizeof(Entry)) return kNone;
+    const Header& header = store.header();
+    const std::uint64_t pairs = heap_total_bytes(header.heap) / heap_cost(sizeof(Entry)) / 2;
+    return std::min(pairs, std::uint64_t{header.ring_slots} * kMaxResiduals) * heap_cost(cells_bytes(store)) + kNone;
 }
 
 void copy_block(Store from, Store to, Ref ref, std::uint32_t bytes) noexcept {
-    if (ref != 0) std::memcpy(to.base + std::uint64_t{ref} * kUnitBytes, from.base + std::uint64_t{ref} * kUnitBytes, bytes);
+    const std::uint64_t at = std::uint64_t{ref} * kUnitBytes;
+    if (ref != 0) std::memcpy(to.base + at, from.base + at, bytes);
 }
 
 struct ColumnSetter {
@@ -60,9 +65,8 @@ void fill_texts(Store store, const Entry& entry, Row& row) noexcept {
 
 void fill_cells(Store store, const Entry& entry, ResponseCells& cells) noexcept {
     cells.count = store.header().config.histogram_cells;
-    if (entry.cells != 0)
-        std::memcpy(cells.cell, store.cells(entry.cells), cells_bytes(store));
-    for (std::uint32_t i = 0; i < entry.inline_cells; ++i) cells.cell[entry.cell_index[i]] += entry.cell_count[i];
+    if (entry.cells != 0) std::memcpy(cells.cell, store.cells(entry.cells), cells_bytes(store));
+    for (const std::uint32_t cell : entry.cell) cells.cell[inline_index(cell)] += inline_count(cell);
 }
 
 }  // namespace
@@ -75,7 +79,7 @@ Store copy_frame(Store from, std::span<std::byte> memory) noexcept {
     std::memcpy(memory.data() + header.ring_offset, from.base + header.ring_offset, header.ring_slots * sizeof(Bucket));
     const Store to{memory.data()};
     to.header().spare_next = region_bytes(header.config);
-    to.header().spare_end = to.header().spare_next + spare_bytes(from);
+    to.header().spare_end = memory.size();
     return to;
 }
 
@@ -99,7 +103,10 @@ void fold_rest(Store copy, Bucket& bucket, std::uint32_t top, std::span<Ref> scr
     const auto more_time = [copy](Ref a, Ref b) noexcept {
         const Entry& left = *copy.entry(a);
         const Entry& right = *copy.entry(b);
-        if (left.hot.exec.total != right.hot.exec.total) return left.hot.exec.total > right.hot.exec.total;
+        // A time that is no number counts as none: std::sort must not meet what has no order.
+        const double left_ms = left.hot.exec.total > 0 ? left.hot.exec.total : 0;
+        const double right_ms = right.hot.exec.total > 0 ? right.hot.exec.total : 0;
+        if (left_ms != right_ms) return left_ms > right_ms;
         return left.queryid != right.queryid ? left.queryid < right.queryid : left.identity < right.identity;
     };
     if (kept < n)
@@ -113,11 +120,13 @@ void fold_rest(Store copy, Bucket& bucket, std::uint32_t top, std::span<Ref> scr
     for (std::size_t i = 0; i < kept; ++i) {
         *link = scratch[i];
         link = &copy.entry(scratch[i])->list_next;
+        bucket.last_entry = scratch[i];
     }
     bucket.entries = static_cast<std::uint32_t>(kept);
     for (Ref at = bucket.first_residual; at != 0; at = copy.entry(at)->hash_next) {
         *link = at;
         link = &copy.entry(at)->list_next;
+        bucket.last_entry = at;
         ++bucket.entries;
     }
     *link = 0;
@@ -139,8 +148,8 @@ void fill_row(Store store, const Bucket& bucket, const Entry& entry, std::int64_
     row.cmd_type = entry.cmd_type;
     row.cmd_type_text = command_name(entry.cmd_type);
     row.elevel = entry.elevel;
-    row.stats_since = entry.since_us;
-    row.minmax_stats_since = entry.since_us;
+    row.stats_since = bucket.start_us + since_us(entry);
+    row.minmax_stats_since = row.stats_since;
     row.exported_at = exported_at_us;
     fill_texts(store, entry, row);
 
@@ -148,14 +157,17 @@ void fill_row(Store store, const Bucket& bucket, const Entry& entry, std::int64_
     counters.hot = entry.hot;
     for (std::uint32_t i = 0; i < kColdPartCount; ++i)
         if (entry.parts[i] != 0)
-            std::memcpy(reinterpret_cast<std::byte*>(&counters) + kColdPartOffset[i], store.part(entry.parts[i]), kColdPartSize[i]);
+            std::memcpy(reinterpret_cast<std::byte*>(&counters) + kColdPartOffset[i], store.part(entry.parts[i]),
+                        kColdPartSize[i]);
     fill_counters(counters, row);
     fill_cells(store, entry, row.resp_calls);
 }
 
 std::string_view command_name(std::int32_t cmd_type) noexcept {
-    constexpr std::array<std::string_view, 8> kNames{"", "SELECT", "UPDATE", "INSERT", "DELETE", "MERGE", "UTILITY", "NOTHING"};
-    return cmd_type >= 0 && static_cast<std::size_t>(cmd_type) < kNames.size() ? kNames[static_cast<std::size_t>(cmd_type)] : std::string_view{};
+    constexpr std::array<std::string_view, 8> kNames{"",       "SELECT", "UPDATE",  "INSERT",
+                                                     "DELETE", "MERGE",  "UTILITY", "NOTHING"};
+    const auto i = static_cast<std::size_t>(cmd_type);  // huge when negative
+    return i < kNames.size() ? kNames[i] : std::string_view{};
 }
 
 }  // namespace pgsm::core

@@ -13,7 +13,7 @@ namespace pgsm::core {
 /// Bytes that a private copy needs.
 std::uint64_t copy_bytes(Store store) noexcept;
 
-/// Header and bucket ring. `memory` has copy_bytes(); it need not be zeroed. Lock: store lock, shared.
+/// Header and bucket ring. `memory` has copy_bytes(), 8-byte aligned; it need not be zeroed. Lock: store lock, shared.
 Store copy_frame(Store from, std::span<std::byte> memory) noexcept;
 
 /// One entry with its parts and cells. Lock: store lock, shared; the entry's spinlock if its bucket is running.
@@ -23,7 +23,8 @@ void copy_entry(Store from, Store to, const Entry& entry) noexcept;
 void copy_texts(Store from, Store to) noexcept;
 
 /// Adds everything but the `top` entries of most execution time to residual entries, in a private copy.
-/// `scratch` has room for bucket.entries references.
+/// `scratch` has room for bucket.entries references. The bucket's list is then: the top ones by falling time, then
+/// the residual entries.
 void fold_rest(Store copy, Bucket& bucket, std::uint32_t top, std::span<Ref> scratch) noexcept;
 
 /// A row. Its texts point into the store. `exported_at_us`: kLive for rows that are not exported.

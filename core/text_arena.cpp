@@ -80,6 +80,28 @@ void text_release(std::byte* base, TextArena& arena, Ref text) noexcept {
     --arena.texts;
 }
 
+bool text_holds(const std::byte* base, const TextArena& arena, Ref text) noexcept {
+    return text == 0 || (heap_holds(base, arena.heap, text, sizeof(TextHeader)) &&
+                         heap_holds(base, arena.heap, text, sizeof(TextHeader) + header_of(base, text)->len));
+}
+
+bool texts_check(const std::byte* base, const TextArena& arena, std::uint64_t& references) noexcept {
+    references = 0;
+    if (!heap_check(base, arena.heap) || arena.texts != arena.heap.blocks) return false;
+    const Ref* heads = reinterpret_cast<const Ref*>(base + arena.heads_offset);
+    std::uint32_t met = 0;
+    for (std::uint64_t chain = 0; chain <= arena.heads_mask; ++chain) {
+        for (Ref at = heads[chain]; at != 0; at = header_of(base, at)->next) {
+            if (++met > arena.texts || !text_holds(base, arena, at)) return false;
+            const TextHeader& header = *header_of(base, at);
+            if ((header.hash & arena.heads_mask) != chain || header.references == 0) return false;
+            if (header.hash != static_cast<std::uint32_t>(hash64(text_view(base, at), 0))) return false;
+            references += header.references;
+        }
+    }
+    return met == arena.texts;
+}
+
 std::string_view text_view(const std::byte* base, Ref text) noexcept {
     if (text == 0) return {};
     return {reinterpret_cast<const char*>(base + std::uint64_t{text} * kUnitBytes + sizeof(TextHeader)),

@@ -30,6 +30,13 @@ Ref text_intern(std::byte* base, TextArena& arena, std::string_view text, TextUs
 void text_add_ref(std::byte* base, Ref text) noexcept;
 void text_release(std::byte* base, TextArena& arena, Ref text) noexcept;
 
+/// Whether `text` is 0 or a text by the looks of it: its block is one in use and as long as the text says.
+bool text_holds(const std::byte* base, const TextArena& arena, Ref text) noexcept;
+
+/// Walks the heap and the chains; false when one of them is wrong. `references`: how many there are to all texts.
+/// For tests and for images read from disk; the arena's own offsets must lie within the region.
+bool texts_check(const std::byte* base, const TextArena& arena, std::uint64_t& references) noexcept;
+
 /// The bytes of a text; empty for 0. Valid as long as a reference is held.
 std::string_view text_view(const std::byte* base, Ref text) noexcept;
 

@@ -10,6 +10,9 @@ namespace pgsm::glue {
 /// the extension is not here or its objects are not the library's; 25006 in recovery and in read-only transactions.
 int64 export_ended_buckets();
 
+/// The table of this database that the extension owns; InvalidOid when the extension is not here, or is 2.3's.
+Oid find_export_table();
+
 /// Ends the running bucket and stamps everything as gone for whom this (sub)transaction is visible: TRUNCATE's part.
 /// The caller has locked the table before.
 void stamp_all_buckets();

@@ -88,7 +88,11 @@ void count_export(const OwnStamp* stamps, int count) {
 }
 
 void commit_stamps() {
-    if (own_count == 0) return;
+    if (own_count == 0) {
+        // All may have been taken back by a savepoint: the array goes with the transaction all the same.
+        forget_stamps();
+        return;
+    }
     lock_store_exclusive();
     for (int i = 0; i < own_count; ++i) {
         core::Bucket* bucket = find_ended(store(), own_stamps[i].bucket);

@@ -1,12 +1,22 @@
-// The exporter: a background worker that exports ended buckets with nobody calling anything. See exporter.cpp.
+// The exporter: background workers that export ended buckets with nobody calling anything. See exporter.cpp.
 #pragma once
 
-#include "pgglue/pg.hpp"
+#include "core/api.hpp"
+
+#include "pgglue/shmem.hpp"
 
 namespace pgsm::glue {
 
 /// Registers the background worker. From _PG_init, preloaded only.
 void register_exporter();
+
+/// Exporter processes only: puts down what keeps the export from happening, or that nothing does (idle, no text), and
+/// says it in the log when it is news.
+void set_exporter_state(ExporterState state, const char* reason);
+
+/// The state and the database that it is about.
+ExporterState exporter_state();
+Oid export_database();
 
 }  // namespace pgsm::glue
 

@@ -129,14 +129,17 @@ void store_tuple(const LiveScan& scan, const core::Bucket& bucket, const core::E
     ExecStoreVirtualTuple(slot);
 }
 
-[[noreturn]] void report_unwritable(const char* message) {
-    ereport(ERROR,
-            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg_internal("%s", message),
-             errdetail("What is not exported yet is in shared memory."),
-             errhint("Restrict the statement to exported_at < 'infinity', or call pg_stat_monitor_export() before. "
-                     "TRUNCATE and pg_stat_monitor_reset() empty the memory.")));
+[[noreturn]] void report_unwritable(const char* what, const char* hint) {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot %s live rows of pg_stat_monitor", what),
+                    errdetail("Rows whose exported_at is infinity are in shared memory."), errhint("%s", hint)));
     pg_unreachable();
 }
+
+constexpr char kChangeHint[] =
+    "Restrict the statement to exported_at < 'infinity', or call pg_stat_monitor_export() before. TRUNCATE and "
+    "pg_stat_monitor_reset() empty the memory.";
+constexpr char kInsertHint[] = "Rows with another exported_at can be inserted.";
 
 extern "C" {
 
@@ -197,15 +200,15 @@ static void pgsm_EndForeignScan(ForeignScanState* node) {
 }
 
 static TupleTableSlot* pgsm_ExecForeignInsert(EState*, ResultRelInfo*, TupleTableSlot*, TupleTableSlot*) {
-    report_unwritable("cannot insert live rows into pg_stat_monitor");
+    report_unwritable("insert", kInsertHint);
 }
 
 static TupleTableSlot* pgsm_ExecForeignUpdate(EState*, ResultRelInfo*, TupleTableSlot*, TupleTableSlot*) {
-    report_unwritable("cannot update live rows of pg_stat_monitor");
+    report_unwritable("update", kChangeHint);
 }
 
 static TupleTableSlot* pgsm_ExecForeignDelete(EState*, ResultRelInfo*, TupleTableSlot*, TupleTableSlot*) {
-    report_unwritable("cannot delete live rows of pg_stat_monitor");
+    report_unwritable("delete", kChangeHint);
 }
 
 static void pgsm_ExecForeignTruncate(List*, DropBehavior, bool) {

@@ -10,10 +10,15 @@
 // on in the file.
 //
 // No locks: nobody else uses the shared memory when these functions run.
+#include <cstdio>
+
+#include <unistd.h>
+
 #include "core/api.hpp"
 
 #include "pgglue/image_file.hpp"
 
+#include "pgglue/bucket_numbers.hpp"
 #include "pgglue/shmem.hpp"
 
 extern "C" {
@@ -23,8 +28,6 @@ extern "C" {
 #include "port/pg_crc32c.h"
 #include "storage/fd.h"
 }
-
-#include <unistd.h>
 
 namespace pgsm::glue {
 namespace {
@@ -114,6 +117,42 @@ void recreate_store(const core::StoreConfig& config) {
         elog(FATAL, "pg_stat_monitor cannot lay out its shared memory");
 }
 
+void set_aside(const char* fault) {
+    ereport(WARNING, (errcode(ERRCODE_DATA_CORRUPTED),
+                      errmsg("pg_stat_monitor cannot use the statistics that were saved at the last shutdown"),
+                      errdetail("%s", fault),
+                      errhint("The file is kept as \"%s\".", kRejectedPath)));
+    static_cast<void>(durable_rename(kPath, kRejectedPath, LOG));
+}
+
+/// True when the store has come from the file.
+bool load_store() {
+    FILE* file = AllocateFile(kPath, PG_BINARY_R);
+    if (file == nullptr) {
+        if (errno != ENOENT)
+            ereport(WARNING, (errcode_for_file_access(), errmsg("could not open file \"%s\": %m", kPath)));
+        return false;
+    }
+    const core::StoreConfig config = store().header().config;
+    FileHead head;
+    const char* fault = read_store(file, config, head);
+    FreeFile(file);
+    if (fault != nullptr) {
+        recreate_store(config);
+        set_aside(fault);
+        return false;
+    }
+    // Loaded again after a crash it would repeat what has been exported meanwhile.
+    if (durable_unlink(kPath, WARNING) != 0) {
+        recreate_store(config);
+        return false;
+    }
+    store().header().config = config;  // the bucket time may be another one now
+    settle(store());
+    restore_totals(head.totals);
+    return true;
+}
+
 /// Whether the server was shut down cleanly, by pg_control. An immediate shutdown also ends the postmaster with code
 /// 0, but its backends stopped anywhere, even in the middle of the store, and their last commits may not be on disk.
 bool shut_down_cleanly() {
@@ -138,34 +177,7 @@ bool write_store(FILE* file) {
 
 }  // namespace
 
-void load_image() {
-    FILE* file = AllocateFile(kPath, PG_BINARY_R);
-    if (file == nullptr) {
-        if (errno != ENOENT)
-            ereport(WARNING, (errcode_for_file_access(), errmsg("could not open file \"%s\": %m", kPath)));
-        return;
-    }
-    const core::StoreConfig config = store().header().config;
-    FileHead head;
-    const char* fault = read_store(file, config, head);
-    FreeFile(file);
-    if (fault != nullptr) {
-        recreate_store(config);
-        ereport(WARNING, (errcode(ERRCODE_DATA_CORRUPTED),
-                          errmsg("pg_stat_monitor cannot use the statistics that were saved at the last shutdown"),
-                          errdetail("%s", fault),
-                          errhint("The file is kept as \"%s\".", kRejectedPath)));
-        static_cast<void>(durable_rename(kPath, kRejectedPath, LOG));
-        return;
-    }
-    // Loaded again after a crash it would repeat what has been exported meanwhile.
-    if (durable_unlink(kPath, WARNING) != 0) {
-        recreate_store(config);
-        return;
-    }
-    settle(store());
-    restore_totals(head.totals);
-}
+void load_image() { continue_bucket_numbers(load_store()); }
 
 void save_image(int code, Datum) {
     if (code != 0 || !store_ready() || !shut_down_cleanly()) return;

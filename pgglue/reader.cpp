@@ -37,7 +37,7 @@ void judge(core::Store copy, Verdict* verdicts, Snapshot snapshot) {
     for (uint32 slot = 0; slot < copy.header().ring_slots; ++slot) {
         const core::Bucket& bucket = copy.ring()[slot];
         if (!stamped(bucket) || fits(verdicts[slot], bucket)) continue;
-        verdicts[slot] = {bucket.number, bucket.stamp, bucket_visible(bucket.stamp, bucket.number, snapshot)};
+        verdicts[slot] = {bucket.number, bucket.stamp, bucket_visible(bucket, snapshot)};
     }
 }
 

@@ -7,30 +7,20 @@
 
 #include "core/api.hpp"
 
+#include "pgglue/as_owner.hpp"
 #include "pgglue/datum.hpp"
 #include "pgglue/export.hpp"
 #include "pgglue/reader.hpp"
 #include "pgglue/shmem.hpp"
-#include "pgglue/tracking.hpp"
 
 extern "C" {
-#include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/table.h"
 #include "access/xlog.h"
-#include "catalog/dependency.h"
 #include "catalog/pg_authid.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_extension.h"
-#include "commands/extension.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
-#include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -101,68 +91,22 @@ void return_live_rows(FunctionCallInfo fcinfo, int sql_version) {
     pg_unreachable();
 }
 
-/// The schema of the extension, or InvalidOid.
-Oid extension_schema(Oid extension) {
-    ScanKeyData key;
-    ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
-    const Relation catalog = table_open(ExtensionRelationId, AccessShareLock);
-    const SysScanDesc scan = systable_beginscan(catalog, ExtensionOidIndexId, true, nullptr, 1, &key);
-    const HeapTuple tuple = systable_getnext(scan);
-    const Oid schema = HeapTupleIsValid(tuple)
-                           ? reinterpret_cast<Form_pg_extension>(GETSTRUCT(tuple))->extnamespace
-                           : InvalidOid;
-    systable_endscan(scan);
-    table_close(catalog, AccessShareLock);
-    return schema;
-}
-
-/// This database's table, locked for a DELETE; null when the extension is not here, or is at 2.3, which has a view.
-Relation open_history() {
-    const Oid extension = get_extension_oid("pg_stat_monitor", true);
-    if (!OidIsValid(extension)) return nullptr;
-    const Oid table = get_relname_relid("pg_stat_monitor", extension_schema(extension));
-    if (!OidIsValid(table) || get_rel_relkind(table) != RELKIND_PARTITIONED_TABLE) return nullptr;
-    if (getExtensionOfObject(RelationRelationId, table) != extension) return nullptr;
-    return try_relation_open(table, RowExclusiveLock);
-}
-
-void set_for_now(const char* name, const char* value) {
-    set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-}
-
-/// Runs our own statement unrecorded.
-void execute_untracked(const char* sql, int expected) {
-    tracking_suspended = tracking_suspended + 1;
-    PG_TRY();
-    {
-        SPI_connect();
-        const int result = SPI_execute(sql, false, 0);
-        if (result != expected) elog(ERROR, "could not run \"%s\": %s", sql, SPI_result_code_string(result));
-        SPI_finish();
-    }
-    PG_FINALLY();
-    {
-        tracking_suspended = tracking_suspended - 1;
-    }
-    PG_END_TRY();
-}
-
-/// Deletes the stored rows as the table's owner, who can do nothing else with the caller's rights meanwhile.
-void delete_history(Relation history) {
+void delete_history(void* history) {
     const char* sql = psprintf("DELETE FROM %s WHERE exported_at < 'infinity'",
-                               quote_qualified_identifier(get_namespace_name(RelationGetNamespace(history)),
-                                                          RelationGetRelationName(history)));
-    Oid caller;
-    int security;
-    GetUserIdAndSecContext(&caller, &security);
-    SetUserIdAndSecContext(history->rd_rel->relowner,
-                           security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-    const int nest_level = NewGUCNestLevel();
-    set_for_now("search_path", "pg_catalog, pg_temp");
-    set_for_now("row_security", "off");
-    execute_untracked(sql, SPI_OK_DELETE);
-    AtEOXact_GUC(false, nest_level);
-    SetUserIdAndSecContext(caller, security);
+                               quoted_name(static_cast<Relation>(history)));
+    const int result = SPI_execute(sql, false, 0);
+    if (result != SPI_OK_DELETE) elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
+}
+
+/// Deletes what is stored in this database, if it has the table: SQL objects of 2.3 have a view over the memory.
+/// Exports are kept out to the end of the transaction, so that none that is at work brings rows back.
+void empty_table() {
+    const Oid table = find_export_table();
+    const Relation history = OidIsValid(table) ? try_relation_open(table, RowExclusiveLock) : nullptr;
+    lock_exports();
+    if (history == nullptr) return;
+    run_as_owner(history, delete_history, history);
+    relation_close(history, NoLock);
 }
 
 void empty_memory() {
@@ -197,18 +141,11 @@ PGSM_FUNCTION(pg_stat_monitor_1_0) { report_too_old(); }
 PGSM_FUNCTION(pg_stat_monitor) { report_too_old(); }
 
 /// Empties what the relation shows: the history of this database in the caller's transaction, the memory at once and
-/// for good. Exports are kept out until the end of the transaction, so that none brings rows from before back.
+/// for good.
 PGSM_FUNCTION(pg_stat_monitor_reset) {
     require_store();
-    // A standby has no history of its own.
-    if (!RecoveryInProgress()) {
-        const Relation history = open_history();
-        lock_exports();
-        if (history != nullptr) {
-            delete_history(history);
-            relation_close(history, NoLock);
-        }
-    }
+    // What is stored on a standby is the primary's.
+    if (!RecoveryInProgress()) empty_table();
     empty_memory();
     PG_RETURN_VOID();
 }

@@ -12,21 +12,21 @@ extern "C" {
 
 namespace pgsm::glue {
 
-bool bucket_visible(uint64 stamp, int64 bucket_number, Snapshot snapshot) {
-    if (stamp == 0) return true;
-    const TransactionId xid = static_cast<TransactionId>(stamp);
+bool bucket_visible(const core::Bucket& bucket, Snapshot snapshot) {
+    if (bucket.stamp == 0) return true;
+    const TransactionId xid = static_cast<TransactionId>(bucket.stamp);
 
     // Our own: seen by commands after the one that stamped it, as the rows are. A parallel worker does not have the
     // leader's table of stamps; it only runs in commands that cannot export, so the stamp is of one before.
     if (TransactionIdIsCurrentTransactionId(xid)) {
         CommandId stamped;
-        return own_stamp_cid(bucket_number, &stamped) && stamped >= snapshot->curcid;
+        return own_stamp_cid(bucket.number, &stamped) && stamped >= snapshot->curcid;
     }
     // In this order, as heapam_visibility.c explains: a transaction is over in the commit log first and leaves the
     // list of running ones afterwards.
     if (IsMVCCSnapshot(snapshot) && XidInMVCCSnapshot(xid, snapshot)) return true;
-    if (TransactionIdIsInProgress(xid)) return true;
-    return !TransactionIdDidCommit(xid);
+    if (bucket.exported) return false;  // known to have committed; so old that the log may have forgotten it, perhaps
+    return TransactionIdIsInProgress(xid) || !TransactionIdDidCommit(xid);
 }
 
 }  // namespace pgsm::glue

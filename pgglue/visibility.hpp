@@ -14,8 +14,8 @@ extern "C" {
 
 namespace pgsm::glue {
 
-/// True when `snapshot` does not see the transaction that stamped the bucket. `stamp`: Bucket::stamp; 0 is nobody.
+/// True when `snapshot` does not see the transaction that stamped `bucket`, a copy; an unstamped one everybody sees.
 /// May look into the commit log and wait for locks of the server's: never while the store lock is held.
-bool bucket_visible(uint64 stamp, int64 bucket_number, Snapshot snapshot);
+bool bucket_visible(const core::Bucket& bucket, Snapshot snapshot);
 
 }  // namespace pgsm::glue

@@ -1,0 +1,102 @@
+"""CPU time per transaction and transactions per second: the servers run side by side and take turns."""
+import pathlib
+import re
+
+from tables import median, number, quartiles, ratio, show, verdict
+
+HOT = "\\set aid 4711\nSELECT abalance FROM pgbench_accounts WHERE aid = :aid;\n"
+
+
+def wide_script(number_of):
+    """A script of pgbench that runs servers.wide_statement() of a number that it draws.
+
+    Under -M simple pgbench replaces variables in the text itself, within words, too.
+    """
+    digits = "".join("\\set d%d (:n / %d) %% 10\n" % (i, 10 ** (7 - i)) for i in range(8))
+    return "\\set n %s\n%sSELECT %s FROM wide WHERE id = 1;\n" % (
+        number_of, digits, ", ".join("value_:d%d" % i for i in range(8)))
+
+
+ZIPF = wide_script("random_zipfian(1, 5000, 1.07)")
+NEW = wide_script("random(0, 99999999)")
+
+
+class Turns:
+    """One server for each tracker, all of them running; measures them in turn."""
+
+    def __init__(self, workshop):
+        self.servers = {t: workshop.server("turn " + t, t) for t in workshop.trackers}
+
+    def __enter__(self):
+        for server in self.servers.values():
+            server.__enter__()
+            server.psql("CREATE EXTENSION pg_prewarm; SELECT pg_prewarm('pgbench_accounts')")
+        return self
+
+    def __exit__(self, *_):
+        for server in self.servers.values():
+            server.stop()
+
+    def rounds(self, count, measure):
+        """{tracker: [figure of each round]}; the order turns, so that nobody always follows the same one."""
+        names = list(self.servers)
+        figures = {name: [] for name in names}
+        for i in range(count):
+            for name in names[i % len(names):] + names[:i % len(names)]:
+                figures[name].append(measure(self.servers[name]))
+        return figures
+
+
+def cpu_us(server, mode, transactions):
+    before = server.cpu_seconds()
+    server.pgbench("-n", "-S", "-M", mode, "-c", "1", "-t", str(transactions))
+    return (server.cpu_seconds() - before) / transactions * 1e6
+
+
+def cpu_table(workshop, quick):
+    rounds, transactions = (5, 10000) if quick else (15, 40000)
+    rows = []
+    with Turns(workshop) as turns:
+        for mode in ("prepared", "simple"):
+            turns.rounds(1, lambda s, m=mode: cpu_us(s, m, 2000))
+            found = turns.rounds(rounds, lambda s, m=mode: cpu_us(s, m, transactions))
+            # Differences within a round: what disturbs the machine for long disturbs all three.
+            extra = {t: [a - b for a, b in zip(found[t], found["none"])] for t in found}
+            middle = {t: median(extra[t]) for t in extra}
+            for tracker, figures in found.items():
+                ours = tracker == "ours"
+                rows.append(["%s, %s" % (mode, tracker), number(median(figures), 2), quartiles(figures, 2),
+                             number(middle[tracker], 2), quartiles(extra[tracker], 2),
+                             ratio(middle[tracker], middle["pgss"]) if ours else "",
+                             verdict(middle[tracker], middle["pgss"]) if ours else ""])
+    show("CPU time per transaction, pgbench -S, microseconds",
+         ["mode, tracker", "median", "middle half", "extra", "middle half", "ours/pgss", "reached"], rows,
+         ["All processes of the server, user and system time, 1 client, %d rounds of %d transactions in turn."
+          % (rounds, transactions), "extra: median of the differences to the server without a tracker, by round."])
+
+
+def tps(server, file, mode, clients, seconds):
+    said = server.pgbench("-n", "-f", str(file), "-M", mode, "-c", str(clients), "-j", "2", "-T", str(seconds))
+    return float(re.search(r"tps = ([0-9.]+) \(without", said).group(1))
+
+
+def tps_table(workshop, quick):
+    rounds, seconds = (2, 2) if quick else (5, 3)
+    rows = []
+    with Turns(workshop) as turns:
+        for name, text, mode in (("hot, prepared", HOT, "prepared"), ("5,000 by Zipf", ZIPF, "simple"),
+                                 ("new each time", NEW, "simple")):
+            file = pathlib.Path(workshop.folder) / "load.sql"
+            file.write_text(text, encoding="ascii")
+            turns.rounds(1, lambda s, f=file, m=mode: tps(s, f, m, 8, 1))
+            for clients in (2, 8, 32):
+                found = turns.rounds(rounds, lambda s, f=file, m=mode, c=clients: tps(s, f, m, c, seconds))
+                middle = {t: median(found[t]) for t in found}
+                paired = [o / p for o, p in zip(found.get("ours", []), found["pgss"])]
+                rows.append(["%s, %d clients" % (name, clients), number(middle["none"]), number(middle["pgss"]),
+                             quartiles(found["pgss"], 0), number(middle.get("ours")),
+                             quartiles(found.get("ours", []), 0), number(median(paired), 3),
+                             verdict(-median(paired), -1) if paired else "-"])
+    show("Transactions per second",
+         ["load", "none", "pgss", "middle half", "ours", "middle half", "ours/pgss", "reached"], rows,
+         ["%d rounds of %d s in turn; ours/pgss: median of the rounds' ratios, at least 1." % (rounds, seconds)])

@@ -1,0 +1,28 @@
+#!/bin/bash
+# Configures and compiles into BUILD_DIR (default: build/ in the checkout), warnings as errors.
+# PG_CONFIG chooses the PostgreSQL to build for (default: pg_config from PATH). Says little when all is well.
+set -euo pipefail
+
+source_dir=$(cd "$(dirname "$0")/.." && pwd)
+build_dir=${BUILD_DIR:-$source_dir/build}
+# Meson looks for python3 in PATH; the modules that the generator needs come from Debian, so its python3 goes
+# first.
+export PATH=/usr/bin:$PATH
+
+options=(-Dwerror=true "-Dpg_config=${PG_CONFIG:-pg_config}")
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+run() {
+    "$@" >"$log" 2>&1 && return
+    cat "$log" >&2
+    echo "failed: $*" >&2
+    exit 1
+}
+
+if [ -f "$build_dir/build.ninja" ]; then
+    run meson setup --reconfigure "${options[@]}" "$build_dir" "$source_dir"
+else
+    run meson setup "${options[@]}" "$build_dir" "$source_dir"
+fi
+run meson compile -C "$build_dir"
+echo "build: $build_dir"
