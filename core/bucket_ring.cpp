@@ -5,8 +5,8 @@
 namespace pgsm::core {
 namespace {
 
-/// Start of the bucket that `now_us` belongs to: a multiple of the bucket time since the Unix epoch, as in 2.3
-/// (compat-2.3.md 4.3).
+/// Start of the bucket that `now_us` belongs to: a multiple of the bucket time since the Unix epoch, as
+/// in 2.3 (compat-2.3.md 4.3).
 std::int64_t aligned_start(std::int64_t now_us, std::int64_t bucket_us) noexcept {
     constexpr std::int64_t kUnixEpochToPg = 946'684'800'000'000;
     const std::int64_t unix_us = now_us + kUnixEpochToPg;
@@ -25,9 +25,9 @@ bool is_start(Store store, std::int64_t us) noexcept {
     return false;
 }
 
-/// The aligned start if nobody can have had it, else the instant of opening. When the clock has gone back a little,
-/// time goes on by a microsecond; when it has gone back far, the instant is good unless a bucket has it or, being
-/// aligned, may have had it.
+/// The aligned start if nobody can have had it, else the instant of opening. When the clock has gone back a
+/// little, time goes on by a microsecond; when it has gone back far, the instant is good unless a bucket has
+/// it or, being aligned, may have had it.
 std::int64_t unique_start(Store store, std::int64_t now_us) noexcept {
     const Header& header = store.header();
     const std::int64_t bucket_us = header.config.bucket_us;
@@ -40,8 +40,8 @@ std::int64_t unique_start(Store store, std::int64_t now_us) noexcept {
     return start;
 }
 
-/// Opens a bucket in `slot`, which is free. It ends with the aligned time it begins in, so that after a bucket that
-/// was cut short the next ones are aligned again.
+/// Opens a bucket in `slot`, which is free. It ends with the aligned time it begins in, so that after a
+/// bucket that was cut short the next ones are aligned again.
 void open_bucket(Store store, std::uint32_t slot, std::int64_t now_us) noexcept {
     Header& header = store.header();
     Bucket& bucket = store.ring()[slot];
@@ -169,8 +169,7 @@ void set_bucket_time(Store store, std::int64_t bucket_us) noexcept {
 
 void reset(Store store, std::int64_t now_us) noexcept {
     Header& header = store.header();
-    for (std::uint32_t slot = 0; slot < header.ring_slots; ++slot)
-        release(store, store.ring()[slot]);
+    for (std::uint32_t slot = 0; slot < header.ring_slots; ++slot) release(store, store.ring()[slot]);
     while (reclaim(store, UINT32_MAX) != 0) {
     }
     header.oldest = 0;

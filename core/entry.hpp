@@ -23,16 +23,16 @@ enum EntryFlag : std::uint8_t {
     kHasPlan = 64,
 };
 
-/// Who a statement is counted for, beside its bucket. 2.3's key (compat-2.3.md 4.2) with one addition: error rows
-/// are kept apart from executions, since both carry the statement's own query id.
+/// Who a statement is counted for, beside its bucket. 2.3's key (compat-2.3.md 4.2) with one addition: error
+/// rows are kept apart from executions, since both carry the statement's own query id.
 struct Identity {
     std::uint32_t userid;
     std::uint32_t dbid;
     std::uint64_t session_hash;  ///< of application name and client address
     std::int64_t parent_queryid;
     std::int64_t planid;
-    std::uint8_t flags;          ///< of EntryFlag: kTopLevel, kError, kHasParent, kHasPlan
-    std::uint8_t unused[7];      ///< zero: the struct is hashed as bytes
+    std::uint8_t flags;      ///< of EntryFlag: kTopLevel, kError, kHasParent, kHasPlan
+    std::uint8_t unused[7];  ///< zero: the struct is hashed as bytes
 };
 static_assert(ShmemPod<Identity> && sizeof(Identity) == 40);
 
@@ -43,17 +43,20 @@ struct Key {
     std::uint64_t identity;  ///< identity_hash(); 64 bits stand for the whole identity
 };
 
-/// A count of the histogram inside an entry: the cell's index in the low bits, how often above them. 0: unused.
+/// A count of the histogram inside an entry: the cell's index in the low bits, how often above them. 0:
+/// unused.
 constexpr std::uint32_t kCellIndexBits = 6;
 constexpr std::uint32_t kMostInlineCount = UINT32_MAX >> kCellIndexBits;
 static_assert(kMaxHistogramCells <= 1u << kCellIndexBits);
-constexpr std::uint32_t inline_index(std::uint32_t cell) noexcept { return cell & ((1u << kCellIndexBits) - 1); }
+constexpr std::uint32_t inline_index(std::uint32_t cell) noexcept {
+    return cell & ((1u << kCellIndexBits) - 1);
+}
 constexpr std::uint32_t inline_count(std::uint32_t cell) noexcept { return cell >> kCellIndexBits; }
 
-/// One row of the running or of an ended bucket. The counters that every statement needs are in it, the others in
-/// parts that are allocated when one of their counters first becomes non-zero.
-/// Locks: `lock` (a spinlock of the glue's) for the counters and cell counts; everything else is changed only under
-/// the exclusive store lock.
+/// One row of the running or of an ended bucket. The counters that every statement needs are in it, the
+/// others in parts that are allocated when one of their counters first becomes non-zero. Locks: `lock` (a
+/// spinlock of the glue's) for the counters and cell counts; everything else is changed only under the
+/// exclusive store lock.
 struct Entry {
     static constexpr std::uint32_t kInlineCells = 3;
 
@@ -61,29 +64,29 @@ struct Entry {
     std::uint64_t identity;
     std::int64_t pgsm_query_id;
     std::uint32_t bucket_seq;
-    Ref hash_next;                ///< in its chain; of residual entries: next residual of the bucket
-    Ref list_next;                ///< next entry of the bucket
-    std::uint32_t lock;           ///< the glue's spinlock; the core only keeps its place
+    Ref hash_next;       ///< in its chain; of residual entries: next residual of the bucket
+    Ref list_next;       ///< next entry of the bucket
+    std::uint32_t lock;  ///< the glue's spinlock; the core only keeps its place
     std::uint32_t userid;
     std::uint32_t dbid;
-    Ref session;                  ///< text: SessionNames
-    Ref nest;                     ///< text: NestTexts; 0 without parent and plan
-    Ref text;                     ///< text: the query
-    Ref relations;                ///< text: names, one a line
-    Ref notes;                    ///< text: Notes; 0 without comments and error
-    float floor;                  ///< weight inherited when it was made (Space-Saving), milliseconds
-    Ref parts[kColdPartCount];    ///< by Part; 0 while all its counters are zero
-    Ref cells;                    ///< all cells as int64; 0 while the inline ones do
+    Ref session;                ///< text: SessionNames
+    Ref nest;                   ///< text: NestTexts; 0 without parent and plan
+    Ref text;                   ///< text: the query
+    Ref relations;              ///< text: names, one a line
+    Ref notes;                  ///< text: Notes; 0 without comments and error
+    float floor;                ///< weight inherited when it was made (Space-Saving), milliseconds
+    Ref parts[kColdPartCount];  ///< by Part; 0 while all its counters are zero
+    Ref cells;                  ///< all cells as int64; 0 while the inline ones do
     std::uint32_t cell[kInlineCells];
-    std::uint32_t since_low;      ///< since_us()
+    std::uint32_t since_low;  ///< since_us()
     std::uint16_t since_high;
-    std::uint8_t flags;           ///< EntryFlag
-    std::uint8_t cmd_type : 3;    ///< PostgreSQL has eight
-    std::uint8_t elevel : 5;      ///< PostgreSQL's end at 23
+    std::uint8_t flags;         ///< EntryFlag
+    std::uint8_t cmd_type : 3;  ///< PostgreSQL has eight
+    std::uint8_t elevel : 5;    ///< PostgreSQL's end at 23
     HotPart hot;
 };
-// With the heap's 4 bytes 192 of them, 248 with the part that nearly every statement needs: this number is what the
-// store's capacity hangs on (tests/unit/test_store.cpp).
+// With the heap's 4 bytes 192 of them, 248 with the part that nearly every statement needs: this number is
+// what the store's capacity hangs on (tests/unit/test_store.cpp).
 static_assert(ShmemPod<Entry> && alignof(Entry) == kUnitBytes && sizeof(Entry) == 184);
 
 /// When the entry was made, in microseconds since its bucket's start: 48 bits are 8.9 years.
@@ -119,8 +122,8 @@ inline bool add_inline(std::uint32_t (&cells)[Entry::kInlineCells], std::uint32_
     return true;
 }
 
-/// Space-Saving's rule (Metwally, Agrawal, El Abbadi 2005): an entry that comes into a full table starts with the
-/// weight of what went out, so that no statement with a large share of the bucket's time can stay away.
+/// Space-Saving's rule (Metwally, Agrawal, El Abbadi 2005): an entry that comes into a full table starts with
+/// the weight of what went out, so that no statement with a large share of the bucket's time can stay away.
 inline double weight(const Entry& entry) noexcept {
     return static_cast<double>(entry.floor) + entry.hot.exec.total;
 }
@@ -131,19 +134,20 @@ struct Description {
     std::int64_t queryid;
     std::int64_t pgsm_query_id;
     std::string_view query;
-    std::string_view session;     ///< made by pack_session()
-    std::string_view nest;        ///< made by pack_nest(), or empty
-    std::string_view relations;   ///< separated by line feeds
-    std::string_view notes;       ///< made by pack_notes(), or empty
-    std::uint8_t flags;           ///< those of the identity, kNormalizedText, kNoQueryId
+    std::string_view session;    ///< made by pack_session()
+    std::string_view nest;       ///< made by pack_nest(), or empty
+    std::string_view relations;  ///< separated by line feeds
+    std::string_view notes;      ///< made by pack_notes(), or empty
+    std::uint8_t flags;          ///< those of the identity, kNormalizedText, kNoQueryId
     std::uint8_t cmd_type;
     std::uint8_t elevel;
 };
 
-/// Packed texts: a small head, then the strings behind one another. Bytes, so they are interned like any text.
+/// Packed texts: a small head, then the strings behind one another. Bytes, so they are interned like any
+/// text.
 struct SessionNames {
     ClientAddress address;
-    std::int32_t encoding;             ///< PostgreSQL's number of the database's encoding
+    std::int32_t encoding;  ///< PostgreSQL's number of the database's encoding
     std::string_view user, database, application;
 };
 struct NestTexts {

@@ -14,8 +14,9 @@ std::uint64_t bucket_limit(const Header& header) noexcept { return heap_total_by
 
 bool is_private_copy(const Header& header) noexcept { return header.spare_end != 0; }
 
-/// More residual entries than this (one per user and database) would crowd out what they make room for. With all
-/// parts they fill at most a quarter of what a bucket may have, so there is always something left to evict.
+/// More residual entries than this (one per user and database) would crowd out what they make room for. With
+/// all parts they fill at most a quarter of what a bucket may have, so there is always something left to
+/// evict.
 std::uint32_t most_residuals(Store store) noexcept {
     if (is_private_copy(store.header())) return kMaxResiduals;
     std::uint64_t each = heap_cost(sizeof(Entry)) + heap_cost(cells_bytes(store));
@@ -30,9 +31,9 @@ std::uint32_t rank(const Entry& entry) noexcept {
     return w > 0 ? std::bit_cast<std::uint32_t>(w) : 0;
 }
 
-/// Who goes: all below `rank`, and `of_rank` of those that are there. In units of 2^kDropped, 0.01 % of a weight:
-/// with coarse units, light entries would stay while the newer and heavier ones of
-/// their class go and raise the floor beyond what the rule allows.
+/// Who goes: all below `rank`, and `of_rank` of those that are there. In units of 2^kDropped, 0.01 % of a
+/// weight: with coarse units, light entries would stay while the newer and heavier ones of their class go and
+/// raise the floor beyond what the rule allows.
 struct Threshold {
     static constexpr std::uint32_t kDropped = 9;
     std::uint32_t rank;
@@ -40,7 +41,8 @@ struct Threshold {
 };
 
 /// Finds the `wanted` lightest entries in two rounds of a radix selection.
-Threshold find_threshold(Store store, const Bucket& bucket, const Entry* keep, std::uint32_t wanted) noexcept {
+Threshold find_threshold(Store store, const Bucket& bucket, const Entry* keep,
+                         std::uint32_t wanted) noexcept {
     constexpr std::uint32_t kBits = 11;
     std::uint32_t prefix = 0;
     for (std::uint32_t shift : {Threshold::kDropped + kBits, Threshold::kDropped}) {
@@ -73,8 +75,9 @@ void add_counts(std::int64_t* cells, const std::uint32_t (&counts)[Entry::kInlin
     for (const std::uint32_t cell : counts) cells[inline_index(cell)] += inline_count(cell);
 }
 
-/// Adds the cells of `from`, which are only inline, to those of `into`, which are, too, where there are too many for
-/// that: the block of `from` becomes the block of cells if it is large enough, else it makes room for one.
+/// Adds the cells of `from`, which are only inline, to those of `into`, which are, too, where there are too
+/// many for that: the block of `from` becomes the block of cells if it is large enough, else it makes room
+/// for one.
 void spread_both(Store store, Bucket& bucket, Entry& into, Entry& from) noexcept {
     std::uint32_t counts[Entry::kInlineCells];
     std::memcpy(counts, from.cell, sizeof counts);
@@ -93,7 +96,8 @@ void spread_both(Store store, Bucket& bucket, Entry& into, Entry& from) noexcept
             store.header().usage.cells_lost += inline_count(cell);
 }
 
-/// Adds the cells of `from` to those of `into`. True when that took the block of `from`: it is not to be freed then.
+/// Adds the cells of `from` to those of `into`. True when that took the block of `from`: it is not to be
+/// freed then.
 bool move_cells(Store store, Bucket& bucket, Entry& into, Entry& from) noexcept {
     if (into.cells == 0 && from.cells != 0) {
         add_counts(store.cells(from.cells), into.cell);
@@ -195,7 +199,8 @@ Entry* find_residual(Store store, const Bucket& bucket, std::uint32_t userid, st
 
 bool fold_entry(Store store, Bucket& bucket, Entry& from) noexcept {
     Entry* into = find_residual(store, bucket, from.userid, from.dbid);
-    if (into == nullptr && bucket.residuals >= most_residuals(store)) into = store.entry(bucket.first_residual);
+    if (into == nullptr && bucket.residuals >= most_residuals(store))
+        into = store.entry(bucket.first_residual);
     if (into == nullptr) {
         become_residual(store, bucket, from);
         return true;

@@ -45,8 +45,12 @@ std::uint32_t bin_of(std::uint32_t units) noexcept {
     return Heap::kExactBins + (log - 7) * 4 + quarter;
 }
 
-void set_bit(Heap& heap, std::uint32_t bin) noexcept { heap.bin_map[bin / 64] |= std::uint64_t{1} << bin % 64; }
-void clear_bit(Heap& heap, std::uint32_t bin) noexcept { heap.bin_map[bin / 64] &= ~(std::uint64_t{1} << bin % 64); }
+void set_bit(Heap& heap, std::uint32_t bin) noexcept {
+    heap.bin_map[bin / 64] |= std::uint64_t{1} << bin % 64;
+}
+void clear_bit(Heap& heap, std::uint32_t bin) noexcept {
+    heap.bin_map[bin / 64] &= ~(std::uint64_t{1} << bin % 64);
+}
 
 void push(std::byte* base, Heap& heap, Ref block, std::uint32_t units) noexcept {
     const std::uint32_t bin = bin_of(units);
@@ -158,13 +162,17 @@ void heap_free(std::byte* base, Heap& heap, Ref block) noexcept {
     if (after >= heap.high_water) heap.high_water = block;
 }
 
-std::uint32_t heap_block_bytes(const std::byte* base, Ref block) noexcept { return units_of(base, block) * kUnitBytes; }
+std::uint32_t heap_block_bytes(const std::byte* base, Ref block) noexcept {
+    return units_of(base, block) * kUnitBytes;
+}
 
 std::uint64_t heap_total_bytes(const Heap& heap) noexcept {
     return std::uint64_t{heap.end - heap.first} * kUnitBytes;
 }
 
-std::uint64_t heap_used_bytes(const Heap& heap) noexcept { return std::uint64_t{heap.used_units} * kUnitBytes; }
+std::uint64_t heap_used_bytes(const Heap& heap) noexcept {
+    return std::uint64_t{heap.used_units} * kUnitBytes;
+}
 
 bool heap_check(const std::byte* base, const Heap& heap) noexcept {
     std::uint64_t used = 0;
@@ -185,7 +193,8 @@ bool heap_check(const std::byte* base, const Heap& heap) noexcept {
             ++used_blocks;
             last_used = block + units;
         } else {
-            if (!prev_used || load(payload(base, block) + std::uint64_t{units} * kUnitBytes - 8) != units) return false;
+            if (!prev_used || load(payload(base, block) + std::uint64_t{units} * kUnitBytes - 8) != units)
+                return false;
             ++free_blocks;
             free_refs += block;
         }

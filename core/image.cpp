@@ -17,7 +17,7 @@ struct Walk {
     std::uint32_t residuals = 0;  ///< of the list walked last
     std::uint64_t blocks = 0;
     std::uint64_t bytes = 0;
-    std::uint64_t texts = 0;      ///< references to texts
+    std::uint64_t texts = 0;  ///< references to texts
 };
 
 bool check_block(Store store, Ref block, std::uint32_t bytes, Walk& walk) noexcept {
@@ -71,14 +71,16 @@ bool check_bucket(Store store, const Bucket& bucket, Walk& walk) noexcept {
     for (Ref at = bucket.first_residual; at != 0; at = store.entry(at)->hash_next) {
         if (++residuals > bucket.residuals) return false;
         if (!heap_holds(store.base, store.header().heap, at, sizeof(Entry))) return false;
-        if ((store.entry(at)->flags & kResidual) == 0 || store.entry(at)->bucket_seq != bucket.seq) return false;
+        if ((store.entry(at)->flags & kResidual) == 0 || store.entry(at)->bucket_seq != bucket.seq)
+            return false;
     }
     return residuals == bucket.residuals;
 }
 
 bool check_ring(Store store, Walk& walk) noexcept {
     const Header& header = store.header();
-    if (header.buckets == 0 || header.buckets > header.ring_slots || header.oldest >= header.ring_slots) return false;
+    if (header.buckets == 0 || header.buckets > header.ring_slots || header.oldest >= header.ring_slots)
+        return false;
     std::int64_t number = 0;
     for (std::uint32_t i = 0; i < header.ring_slots; ++i) {
         const Bucket& bucket = store.bucket(i);
@@ -113,7 +115,8 @@ bool check_chains(Store store, std::uint32_t chained) noexcept {
 bool check_found(Store store, Ref first) noexcept {
     for (Ref at = first; at != 0; at = store.entry(at)->list_next) {
         const Entry& entry = *store.entry(at);
-        if ((entry.flags & kResidual) == 0 && find(store, entry.bucket_seq, {entry.queryid, entry.identity}) != &entry)
+        if ((entry.flags & kResidual) == 0 &&
+            find(store, entry.bucket_seq, {entry.queryid, entry.identity}) != &entry)
             return false;
     }
     return true;
@@ -127,12 +130,14 @@ void free_locks(Store store, Ref first) noexcept {
 
 ImageHead image_head(Store store) noexcept {
     const std::uint64_t bytes = region_bytes(store.header().config);
-    return {kImageMagic, store.header().layout, bytes, hash64(std::span<const std::byte>{store.base, bytes}, 0)};
+    return {kImageMagic, store.header().layout, bytes,
+            hash64(std::span<const std::byte>{store.base, bytes}, 0)};
 }
 
 Status check_image_head(const ImageHead& head, const StoreConfig& config) noexcept {
     if (head.magic != kImageMagic) return Status::kDamaged;
-    if (head.layout != layout_hash(config) || head.bytes != region_bytes(config)) return Status::kForeignLayout;
+    if (head.layout != layout_hash(config) || head.bytes != region_bytes(config))
+        return Status::kForeignLayout;
     return Status::kOk;
 }
 
@@ -155,7 +160,8 @@ bool store_check(Store store) noexcept {
 
 Status adopt_image(const ImageHead& head, std::span<std::byte> memory, Store& out) noexcept {
     if (head.bytes < sizeof(Header) || memory.size() < head.bytes) return Status::kDamaged;
-    if (hash64(std::span<const std::byte>{memory.data(), head.bytes}, 0) != head.checksum) return Status::kDamaged;
+    if (hash64(std::span<const std::byte>{memory.data(), head.bytes}, 0) != head.checksum)
+        return Status::kDamaged;
     const Store store{memory.data()};
     const Header& header = store.header();
     if (header.layout != head.layout || region_bytes(header.config) != head.bytes || !store_check(store))

@@ -1,8 +1,8 @@
 // A store as the bytes of a file, so that a clean restart loses nothing.
 //
 // The image is a small head (magic, layout, length, checksum) and the region behind it. A store is position
-// independent, so loading is copying, after the checksum and the layout hash have matched and the heaps have been
-// walked. Locks are the caller's: nobody else may use the store meanwhile.
+// independent, so loading is copying, after the checksum and the layout hash have matched and the heaps have
+// been walked. Locks are the caller's: nobody else may use the store meanwhile.
 #pragma once
 #include "core/firewall.hpp"
 
@@ -20,15 +20,17 @@ static_assert(ShmemPod<ImageHead> && sizeof(ImageHead) == 32);
 
 ImageHead image_head(Store store) noexcept;
 
-/// kForeignLayout when the head was written by another version or with other settings, kDamaged when it is no head.
+/// kForeignLayout when the head was written by another version or with other settings, kDamaged when it is no
+/// head.
 Status check_image_head(const ImageHead& head, const StoreConfig& config) noexcept;
 
-/// Whether everything in the store fits together: layout, heaps, ring, lists, chains, references. Counters may say
-/// anything. For images read from disk, since a checksum only tells that the file is as it was written, and for tests.
+/// Whether everything in the store fits together: layout, heaps, ring, lists, chains, references. Counters
+/// may say anything. For images read from disk, since a checksum only tells that the file is as it was
+/// written, and for tests.
 bool store_check(Store store) noexcept;
 
-/// Accepts `memory` (8-byte aligned), into which the region was read, as a store; kDamaged when a byte of it is wrong.
-/// The bucket time is still that of the writer: set_bucket_time() is the next step.
+/// Accepts `memory` (8-byte aligned), into which the region was read, as a store; kDamaged when a byte of it
+/// is wrong. The bucket time is still that of the writer: set_bucket_time() is the next step.
 Status adopt_image(const ImageHead& head, std::span<std::byte> memory, Store& out) noexcept;
 
 }  // namespace pgsm::core

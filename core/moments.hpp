@@ -29,9 +29,7 @@ static_assert(ShmemPod<Moments>);
 static_assert(sizeof(Moments) == 40);
 
 /// The series that holds `value` and nothing else.
-constexpr Moments moments_of(double value) noexcept {
-    return Moments{1, value, value, value, 0.0};
-}
+constexpr Moments moments_of(double value) noexcept { return Moments{1, value, value, value, 0.0}; }
 
 /// 0 of an empty series.
 constexpr double mean(const Moments& moments) noexcept {

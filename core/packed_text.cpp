@@ -10,7 +10,7 @@ namespace {
 
 /// Appends to a buffer; what does not fit is cut.
 class Packer {
-  public:
+public:
     Packer(char* out, std::size_t cap) noexcept : out_(out), cap_(cap) {}
 
     template <ShmemPod T>
@@ -25,7 +25,7 @@ class Packer {
     std::size_t room() const noexcept { return cap_ - len_; }
     std::size_t len() const noexcept { return len_; }
 
-  private:
+private:
     char* out_;
     std::size_t cap_;
     std::size_t len_ = 0;

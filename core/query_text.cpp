@@ -23,13 +23,9 @@ constexpr bool is_utf8_continuation(char c) noexcept {
 }
 
 /// A byte that begins a character of UTF-8 of more than one byte.
-constexpr bool is_utf8_lead(char c) noexcept {
-    return static_cast<unsigned char>(c) >= 0xC0;
-}
+constexpr bool is_utf8_lead(char c) noexcept { return static_cast<unsigned char>(c) >= 0xC0; }
 
-constexpr bool is_ascii(char c) noexcept {
-    return static_cast<unsigned char>(c) < 0x80;
-}
+constexpr bool is_ascii(char c) noexcept { return static_cast<unsigned char>(c) < 0x80; }
 
 constexpr bool has_mark(std::string_view text, std::size_t pos, char first, char second) noexcept {
     return text.size() - pos >= 2 && text[pos] == first && text[pos + 1] == second;
@@ -54,27 +50,27 @@ std::string_view truncate_at_char(std::string_view text, std::size_t max_bytes,
     }
     std::size_t cut = max_bytes;
     switch (encoding) {
-        case TextEncoding::kSingleByte:
-            break;
-        case TextEncoding::kUtf8:
-            // No character has more than three continuation bytes. What does not lead back to the first byte
-            // of a long character is not UTF-8 and has no better place to cut at.
-            for (std::size_t back = 0; cut > 0 && back < 3 && is_utf8_continuation(text[cut]); ++back) {
+    case TextEncoding::kSingleByte:
+        break;
+    case TextEncoding::kUtf8:
+        // No character has more than three continuation bytes. What does not lead back to the first byte
+        // of a long character is not UTF-8 and has no better place to cut at.
+        for (std::size_t back = 0; cut > 0 && back < 3 && is_utf8_continuation(text[cut]); ++back) {
+            --cut;
+        }
+        if (!is_utf8_lead(text[cut])) {
+            cut = max_bytes;
+        }
+        break;
+    case TextEncoding::kMultiByte:
+        // A byte from 0x80 on may be anywhere in its character; ASCII on either side of the cut is a sure
+        // place.
+        if (!is_ascii(text[cut])) {
+            while (cut > 0 && !is_ascii(text[cut - 1])) {
                 --cut;
             }
-            if (!is_utf8_lead(text[cut])) {
-                cut = max_bytes;
-            }
-            break;
-        case TextEncoding::kMultiByte:
-            // A byte from 0x80 on may be anywhere in its character; ASCII on either side of the cut is a sure
-            // place.
-            if (!is_ascii(text[cut])) {
-                while (cut > 0 && !is_ascii(text[cut - 1])) {
-                    --cut;
-                }
-            }
-            break;
+        }
+        break;
     }
     return {text.data(), cut};
 }

@@ -56,7 +56,8 @@ const Entry* previous_entry(Store store, const Key& key) noexcept {
     return header.buckets < 2 ? nullptr : find(store, store.bucket(header.buckets - 2).seq, key);
 }
 
-Entry* make_entry(Store store, Bucket& bucket, const Key& key, const Description& from, std::int64_t now_us) noexcept {
+Entry* make_entry(Store store, Bucket& bucket, const Key& key, const Description& from,
+                  std::int64_t now_us) noexcept {
     const Ref block = take_block(store, bucket, sizeof(Entry));
     if (block == 0) return nullptr;
     Entry& entry = *new (store.entry(block)) Entry{};
@@ -118,8 +119,8 @@ Entry* copy_entry_of_before(Store store, Bucket& bucket, const Key& key, bool no
 }
 
 /// Adds a sample that no entry of its own can take to the residual entry of its owner.
-Status fold_sample(Store store, Bucket& bucket, std::uint32_t userid, std::uint32_t dbid, const Counters& sample,
-                   std::uint32_t cell) noexcept {
+Status fold_sample(Store store, Bucket& bucket, std::uint32_t userid, std::uint32_t dbid,
+                   const Counters& sample, std::uint32_t cell) noexcept {
     Header& header = store.header();
     Entry* residual = find_residual(store, bucket, userid, dbid);
     for (Ref at = bucket.first_residual; residual == nullptr && at != 0; at = store.entry(at)->hash_next)
@@ -145,7 +146,8 @@ std::uint32_t cells_bytes(Store store) noexcept {
     return store.header().config.histogram_cells * static_cast<std::uint32_t>(sizeof(std::int64_t));
 }
 
-bool ensure_parts(Store store, Bucket& bucket, Entry& entry, const Counters& sample, std::uint32_t cell) noexcept {
+bool ensure_parts(Store store, Bucket& bucket, Entry& entry, const Counters& sample,
+                  std::uint32_t cell) noexcept {
     // What is missing is asked anew each time: evict() may have given parts and cells to a residual entry.
     for (;;) {
         const std::uint32_t missing = missing_parts(entry, sample);
@@ -164,8 +166,8 @@ bool ensure_parts(Store store, Bucket& bucket, Entry& entry, const Counters& sam
     }
 }
 
-Status record(Store store, const Key& key, const Description* description, bool normalized, const Counters& sample,
-              std::uint32_t cell, std::int64_t now_us) noexcept {
+Status record(Store store, const Key& key, const Description* description, bool normalized,
+              const Counters& sample, std::uint32_t cell, std::int64_t now_us) noexcept {
     Bucket& bucket = store.running();
     ++store.header().changes;
     Entry* entry = find(store, bucket.seq, key);
@@ -178,7 +180,8 @@ Status record(Store store, const Key& key, const Description* description, bool 
         while (entry == nullptr && evict(store, bucket, nullptr))
             entry = make_entry(store, bucket, key, *description, now_us);
         if (entry == nullptr)
-            return fold_sample(store, bucket, description->identity.userid, description->identity.dbid, sample, cell);
+            return fold_sample(store, bucket, description->identity.userid, description->identity.dbid,
+                               sample, cell);
     }
     if (ensure_parts(store, bucket, *entry, sample, cell)) {
         add(store, *entry, sample, cell);

@@ -49,8 +49,10 @@ std::size_t skip_quoted(std::string_view text, std::size_t at, bool backslashes)
         if (backslashes && text[at] == '\\') {
             ++at;
         } else if (text[at] == '\'') {
-            if (at + 1 < text.size() && text[at + 1] == '\'') ++at;
-            else return at + 1;
+            if (at + 1 < text.size() && text[at + 1] == '\'')
+                ++at;
+            else
+                return at + 1;
         }
     }
     return text.size();
@@ -67,8 +69,8 @@ std::size_t skip_dollar_quoted(std::string_view text, std::size_t at) noexcept {
     return text.size();
 }
 
-/// A value of a connection string, inside a literal: up to white space or the quote that ends the literal. A quoted
-/// value is written with doubled quotes there.
+/// A value of a connection string, inside a literal: up to white space or the quote that ends the literal. A
+/// quoted value is written with doubled quotes there.
 std::size_t skip_conninfo_value(std::string_view text, std::size_t at) noexcept {
     const bool quoted = at + 1 < text.size() && text[at] == '\'' && text[at + 1] == '\'';
     if (quoted) {
@@ -116,7 +118,8 @@ std::size_t redact_passwords(std::string_view text, std::span<char> out) noexcep
         std::size_t value = skip_blank(text, at);
         const bool conninfo = value < text.size() && text[value] == '=';
         if (conninfo) value = skip_blank(text, value + 1);
-        // `password = 'x'` may also be an ordinary literal; a literal that the conninfo's own ends is no value.
+        // `password = 'x'` may also be an ordinary literal; a literal that the conninfo's own ends is no
+        // value.
         std::size_t end = conninfo ? skip_conninfo_value(text, value) : secret_end(text, value);
         if (conninfo && end == value) end = secret_end(text, value);
         if (end == value) continue;

@@ -8,14 +8,15 @@ namespace pgsm::core {
 namespace {
 
 std::uint64_t spare_bytes(Store store) noexcept {
-    // fold_entry() builds cells in the block of the entry that it folds, if they fit; else it needs new memory, once
-    // for each residual entry that takes in another one. Set by the configuration alone, so that it does not matter
-    // what happens between copy_bytes() and the copy.
+    // fold_entry() builds cells in the block of the entry that it folds, if they fit; else it needs new
+    // memory, once for each residual entry that takes in another one. Set by the configuration alone, so that
+    // it does not matter what happens between copy_bytes() and the copy.
     constexpr std::uint64_t kNone = 64;
     if (cells_bytes(store) <= sizeof(Entry)) return kNone;
     const Header& header = store.header();
     const std::uint64_t pairs = heap_total_bytes(header.heap) / heap_cost(sizeof(Entry)) / 2;
-    return std::min(pairs, std::uint64_t{header.ring_slots} * kMaxResiduals) * heap_cost(cells_bytes(store)) + kNone;
+    return std::min(pairs, std::uint64_t{header.ring_slots} * kMaxResiduals) * heap_cost(cells_bytes(store)) +
+           kNone;
 }
 
 void copy_block(Store from, Store to, Ref ref, std::uint32_t bytes) noexcept {
@@ -41,7 +42,8 @@ void fill_texts(Store store, const Entry& entry, Row& row) noexcept {
     row.datname = names.database;
     const bool residual = (entry.flags & kResidual) != 0;
     row.client_ip = residual ? kLoopbackAddress : names.address;
-    set.text(Column::application_name, row.application_name, residual ? std::string_view{} : names.application);
+    set.text(Column::application_name, row.application_name,
+             residual ? std::string_view{} : names.application);
     set.text(Column::relations, row.relations, store.text(entry.relations));
 
     row.query = residual ? std::string_view{"<other statements>"} : store.text(entry.text);
@@ -71,12 +73,15 @@ void fill_cells(Store store, const Entry& entry, ResponseCells& cells) noexcept 
 
 }  // namespace
 
-std::uint64_t copy_bytes(Store store) noexcept { return region_bytes(store.header().config) + spare_bytes(store); }
+std::uint64_t copy_bytes(Store store) noexcept {
+    return region_bytes(store.header().config) + spare_bytes(store);
+}
 
 Store copy_frame(Store from, std::span<std::byte> memory) noexcept {
     const Header& header = from.header();
     std::memcpy(memory.data(), from.base, sizeof(Header));
-    std::memcpy(memory.data() + header.ring_offset, from.base + header.ring_offset, header.ring_slots * sizeof(Bucket));
+    std::memcpy(memory.data() + header.ring_offset, from.base + header.ring_offset,
+                header.ring_slots * sizeof(Bucket));
     const Store to{memory.data()};
     to.header().spare_next = region_bytes(header.config);
     to.header().spare_end = memory.size();
@@ -113,7 +118,8 @@ void fold_rest(Store copy, Bucket& bucket, std::uint32_t top, std::span<Ref> scr
         std::nth_element(scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(kept),
                          scratch.begin() + static_cast<std::ptrdiff_t>(n), more_time);
     std::sort(scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(kept), more_time);
-    for (std::size_t i = kept; i < n; ++i) static_cast<void>(fold_entry(copy, bucket, *copy.entry(scratch[i])));
+    for (std::size_t i = kept; i < n; ++i)
+        static_cast<void>(fold_entry(copy, bucket, *copy.entry(scratch[i])));
 
     // The list anew: the kept ones by falling time, then the residuals.
     Ref* link = &bucket.first_entry;
@@ -132,7 +138,8 @@ void fold_rest(Store copy, Bucket& bucket, std::uint32_t top, std::span<Ref> scr
     *link = 0;
 }
 
-void fill_row(Store store, const Bucket& bucket, const Entry& entry, std::int64_t exported_at_us, Row& row) noexcept {
+void fill_row(Store store, const Bucket& bucket, const Entry& entry, std::int64_t exported_at_us,
+              Row& row) noexcept {
     row = Row{};
     const ColumnSetter set{row};
     row.bucket = bucket.number;
@@ -157,8 +164,8 @@ void fill_row(Store store, const Bucket& bucket, const Entry& entry, std::int64_
     counters.hot = entry.hot;
     for (std::uint32_t i = 0; i < kColdPartCount; ++i)
         if (entry.parts[i] != 0)
-            std::memcpy(reinterpret_cast<std::byte*>(&counters) + kColdPartOffset[i], store.part(entry.parts[i]),
-                        kColdPartSize[i]);
+            std::memcpy(reinterpret_cast<std::byte*>(&counters) + kColdPartOffset[i],
+                        store.part(entry.parts[i]), kColdPartSize[i]);
     fill_counters(counters, row);
     fill_cells(store, entry, row.resp_calls);
 }

@@ -1,7 +1,8 @@
-// Reading a store: from a private copy, so that nobody waits for a reader and every row comes from one moment.
+// Reading a store: from a private copy, so that nobody waits for a reader and every row comes from one
+// moment.
 //
-// The copy has the layout of the original (all references hold), but only what is in use is copied. It cannot be
-// recorded into; fold_rest() may add entries up in it.
+// The copy has the layout of the original (all references hold), but only what is in use is copied. It cannot
+// be recorded into; fold_rest() may add entries up in it.
 #pragma once
 #include "core/firewall.hpp"
 
@@ -13,22 +14,25 @@ namespace pgsm::core {
 /// Bytes that a private copy needs.
 std::uint64_t copy_bytes(Store store) noexcept;
 
-/// Header and bucket ring. `memory` has copy_bytes(), 8-byte aligned; it need not be zeroed. Lock: store lock, shared.
+/// Header and bucket ring. `memory` has copy_bytes(), 8-byte aligned; it need not be zeroed. Lock: store
+/// lock, shared.
 Store copy_frame(Store from, std::span<std::byte> memory) noexcept;
 
-/// One entry with its parts and cells. Lock: store lock, shared; the entry's spinlock if its bucket is running.
+/// One entry with its parts and cells. Lock: store lock, shared; the entry's spinlock if its bucket is
+/// running.
 void copy_entry(Store from, Store to, const Entry& entry) noexcept;
 
 /// The used part of the text arena. Lock: store lock, shared.
 void copy_texts(Store from, Store to) noexcept;
 
 /// Adds everything but the `top` entries of most execution time to residual entries, in a private copy.
-/// `scratch` has room for bucket.entries references. The bucket's list is then: the top ones by falling time, then
-/// the residual entries.
+/// `scratch` has room for bucket.entries references. The bucket's list is then: the top ones by falling time,
+/// then the residual entries.
 void fold_rest(Store copy, Bucket& bucket, std::uint32_t top, std::span<Ref> scratch) noexcept;
 
 /// A row. Its texts point into the store. `exported_at_us`: kLive for rows that are not exported.
-void fill_row(Store store, const Bucket& bucket, const Entry& entry, std::int64_t exported_at_us, Row& row) noexcept;
+void fill_row(Store store, const Bucket& bucket, const Entry& entry, std::int64_t exported_at_us,
+              Row& row) noexcept;
 constexpr std::int64_t kLive = INT64_MAX;  // PostgreSQL's 'infinity'
 
 /// Name of a command type as get_cmd_type() gives it; empty for numbers it does not know.

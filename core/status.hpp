@@ -6,7 +6,7 @@
 namespace pgsm::core {
 
 /// What a core function has to say to its caller. The core never logs; the glue decides what a user hears.
-enum class [[nodiscard]] Status : std::uint8_t {
+enum class [[nodiscard]] Status : std::uint8_t{
     kOk,
     kNeedsDescription,  ///< the entry does not exist: call again with the texts that a new entry needs
     kFolded,            ///< no room to keep it apart: added to a residual entry, totals stay exact

@@ -1,8 +1,8 @@
 // The statistics of a server in one region of memory: buckets, entries, texts.
 //
-// Memory, in this order: Header · bucket ring · hash chains of the entries · heap of the entries and their parts ·
-// text arena. All references are distances from the region's start, so a copy of the region works anywhere: readers
-// work on private copies, the image file is one.
+// Memory, in this order: Header · bucket ring · hash chains of the entries · heap of the entries and their
+// parts · text arena. All references are distances from the region's start, so a copy of the region works
+// anywhere: readers work on private copies, the image file is one.
 //
 // Locks, all taken by the caller (the core has none):
 //   store lock, shared      find(), try_apply() under the entry's spinlock as well, copying
@@ -28,21 +28,22 @@ struct StoreConfig {
     std::uint32_t max_buckets;      ///< pgsm_max_buckets
     std::uint32_t histogram_cells;  ///< length of resp_calls
     std::int64_t bucket_us;         ///< pgsm_bucket_time
-    std::uint64_t bounds_hash;      ///< of the histogram's settings: cells of another histogram mean something else
+    std::uint64_t
+        bounds_hash;  ///< of the histogram's settings: cells of another histogram mean something else
 };
 
 enum class BucketState : std::uint32_t { free, running, ended };
 
 struct Bucket {
-    std::int64_t number;       ///< grows, never used twice
-    std::int64_t start_us;     ///< microseconds since 2000-01-01; of every row
-    std::int64_t end_us;       ///< planned while it runs, real when it has ended
-    std::uint64_t stamp;       ///< the glue's: transaction that exports it; 0: nobody
+    std::int64_t number;    ///< grows, never used twice
+    std::int64_t start_us;  ///< microseconds since 2000-01-01; of every row
+    std::int64_t end_us;    ///< planned while it runs, real when it has ended
+    std::uint64_t stamp;    ///< the glue's: transaction that exports it; 0: nobody
     BucketState state;
-    std::uint32_t seq;         ///< low half of number; entries carry it
+    std::uint32_t seq;  ///< low half of number; entries carry it
     Ref first_entry;
     Ref last_entry;
-    Ref first_residual;        ///< residual entries are linked by hash_next and are entries of the bucket, too
+    Ref first_residual;  ///< residual entries are linked by hash_next and are entries of the bucket, too
     std::uint32_t entries;
     std::uint32_t residuals;
     bool exported;             ///< the glue's: its export has committed, only older snapshots still need it
@@ -53,32 +54,33 @@ static_assert(ShmemPod<Bucket>);
 
 /// Where samples and memory went; all since the store was made or reset, exclusive store lock.
 struct Usage {
-    std::uint64_t entries_evicted;   ///< moved into a residual entry
-    std::uint64_t samples_folded;    ///< executions that went straight into a residual entry
-    std::uint64_t calls_lost;        ///< neither kept nor folded, or given up with their bucket
-    std::uint64_t statements_lost;   ///< entries given up with their bucket
-    std::uint64_t buckets_lost;      ///< buckets given up before they were exported
-    std::uint64_t texts_missing;     ///< texts for which there was no room
-    std::uint64_t cells_lost;        ///< histogram counts for which there was no room
-    std::uint64_t evictions;         ///< times that room was made
+    std::uint64_t entries_evicted;  ///< moved into a residual entry
+    std::uint64_t samples_folded;   ///< executions that went straight into a residual entry
+    std::uint64_t calls_lost;       ///< neither kept nor folded, or given up with their bucket
+    std::uint64_t statements_lost;  ///< entries given up with their bucket
+    std::uint64_t buckets_lost;     ///< buckets given up before they were exported
+    std::uint64_t texts_missing;    ///< texts for which there was no room
+    std::uint64_t cells_lost;       ///< histogram counts for which there was no room
+    std::uint64_t evictions;        ///< times that room was made
 };
 
 struct Header {
     std::uint64_t magic;
-    std::uint64_t layout;         ///< hash of all sizes and of the configuration; set once
-    StoreConfig config;           ///< set once
-    std::uint64_t ring_offset;    ///< set once
-    std::uint64_t heads_offset;   ///< set once
-    std::uint32_t ring_slots;     ///< set once
-    std::uint32_t heads_mask;     ///< set once
-    std::uint32_t oldest;         ///< slot of the oldest bucket
-    std::uint32_t buckets;        ///< in use, the running one included; it is the newest
+    std::uint64_t layout;        ///< hash of all sizes and of the configuration; set once
+    StoreConfig config;          ///< set once
+    std::uint64_t ring_offset;   ///< set once
+    std::uint64_t heads_offset;  ///< set once
+    std::uint32_t ring_slots;    ///< set once
+    std::uint32_t heads_mask;    ///< set once
+    std::uint32_t oldest;        ///< slot of the oldest bucket
+    std::uint32_t buckets;       ///< in use, the running one included; it is the newest
     std::int64_t next_number;
-    std::int64_t last_start_us;   ///< greatest start that was ever given out, also before the clock went back
-    std::uint64_t changes;        ///< executions that were recorded under the exclusive lock; tells that something ran
-    Ref garbage;                  ///< entries of released buckets, linked by list_next, waiting to be taken apart
+    std::int64_t last_start_us;  ///< greatest start that was ever given out, also before the clock went back
+    std::uint64_t
+        changes;  ///< executions that were recorded under the exclusive lock; tells that something ran
+    Ref garbage;  ///< entries of released buckets, linked by list_next, waiting to be taken apart
     Ref garbage_tail;
-    std::uint64_t spare_next;     ///< private copies only: next free byte behind the copied region
+    std::uint64_t spare_next;  ///< private copies only: next free byte behind the copied region
     std::uint64_t spare_end;
     Usage usage;
     Heap heap;
@@ -119,7 +121,8 @@ std::uint64_t region_bytes(const StoreConfig& config) noexcept;
 
 /// Makes an empty store with a running bucket. `memory` must be 8-byte aligned and as long as region_bytes().
 /// The first bucket starts at `now_us`, not at an aligned time: what ran before in that time is not known.
-Status store_create(std::span<std::byte> memory, const StoreConfig& config, std::int64_t now_us, Store& out) noexcept;
+Status store_create(std::span<std::byte> memory, const StoreConfig& config, std::int64_t now_us,
+                    Store& out) noexcept;
 
 /// What identifies the meaning of the bytes of a store with this configuration.
 std::uint64_t layout_hash(const StoreConfig& config) noexcept;
@@ -140,13 +143,13 @@ void unlink_from_chain(Store store, Entry& entry) noexcept;
 /// Lock: the entry's, and the store lock at least shared.
 bool try_apply(Store store, Entry& entry, const Counters& sample, std::uint32_t cell) noexcept;
 
-/// Adds an execution to the running bucket, making the entry, its parts and room for them when they are missing.
-/// `description` may be null: kNeedsDescription then tells that a new entry has to be made.
-/// `cell` is the histogram cell of the execution time, or kNoCell. Lock: exclusive.
-/// Without it the texts of the same statement in the bucket before serve, if they are of the wanted kind
+/// Adds an execution to the running bucket, making the entry, its parts and room for them when they are
+/// missing. `description` may be null: kNeedsDescription then tells that a new entry has to be made. `cell`
+/// is the histogram cell of the execution time, or kNoCell. Lock: exclusive. Without it the texts of the same
+/// statement in the bucket before serve, if they are of the wanted kind
 /// (`normalized`).
-Status record(Store store, const Key& key, const Description* description, bool normalized, const Counters& sample,
-              std::uint32_t cell, std::int64_t now_us) noexcept;
+Status record(Store store, const Key& key, const Description* description, bool normalized,
+              const Counters& sample, std::uint32_t cell, std::int64_t now_us) noexcept;
 constexpr std::uint32_t kNoCell = UINT32_MAX;
 
 /// Replaces the notes of an entry (an error row shows its latest message). Lock: exclusive.
@@ -165,13 +168,15 @@ Entry* find_residual(Store store, const Bucket& bucket, std::uint32_t userid, st
 constexpr std::uint32_t kMaxResiduals = 256;
 
 /// Adds `from` to the residual entry of its owner, or turns it into that entry when there is none.
-/// `from` is out of its hash chain (in a private copy there are none) and must leave the bucket's list afterwards,
-/// unless it became the residual (returns true then). Its memory is gone or belongs to the residual.
+/// `from` is out of its hash chain (in a private copy there are none) and must leave the bucket's list
+/// afterwards, unless it became the residual (returns true then). Its memory is gone or belongs to the
+/// residual.
 bool fold_entry(Store store, Bucket& bucket, Entry& from) noexcept;
 
-/// Gives an entry the parts and cells that `sample` needs, evicting others for them. False when there is no room:
-/// no count has changed then, though some parts may be there already. Lock: exclusive.
-bool ensure_parts(Store store, Bucket& bucket, Entry& entry, const Counters& sample, std::uint32_t cell) noexcept;
+/// Gives an entry the parts and cells that `sample` needs, evicting others for them. False when there is no
+/// room: no count has changed then, though some parts may be there already. Lock: exclusive.
+bool ensure_parts(Store store, Bucket& bucket, Entry& entry, const Counters& sample,
+                  std::uint32_t cell) noexcept;
 
 /// A block of the entry heap for `bucket`, or 0.
 Ref take_block(Store store, Bucket& bucket, std::uint32_t bytes) noexcept;
@@ -179,7 +184,8 @@ void give_block(Store store, Bucket* bucket, Ref block) noexcept;
 void free_entry(Store store, Bucket* bucket, Entry& entry) noexcept;
 std::uint32_t cells_bytes(Store store) noexcept;
 
-/// Makes `block` the cells of an entry, with the inline counts in it. `block` may be the memory of another entry.
+/// Makes `block` the cells of an entry, with the inline counts in it. `block` may be the memory of another
+/// entry.
 void spread_cells(Store store, Entry& entry, Ref block) noexcept;
 
 // bucket_ring.cpp
@@ -187,9 +193,9 @@ void spread_cells(Store store, Entry& entry, Ref block) noexcept;
 /// True when the running bucket's time is over (or the clock went back by more than a bucket).
 bool rotation_due(Store store, std::int64_t now_us) noexcept;
 
-/// Ends the running bucket, whether its time is over or not, and opens the next one. An empty one is not ended: it
-/// goes on while its time does, then it starts anew under the same number. `keep_ended`: how many ended buckets may
-/// wait for an export; the oldest of more are given up and counted. Lock: exclusive.
+/// Ends the running bucket, whether its time is over or not, and opens the next one. An empty one is not
+/// ended: it goes on while its time does, then it starts anew under the same number. `keep_ended`: how many
+/// ended buckets may wait for an export; the oldest of more are given up and counted. Lock: exclusive.
 void rotate(Store store, std::int64_t now_us, std::uint32_t keep_ended) noexcept;
 
 /// Hands the memory of an ended bucket back; what it held is gone. Lock: exclusive.
@@ -202,8 +208,8 @@ bool give_up_oldest(Store store) noexcept;
 /// Takes apart up to `most` entries of released buckets; returns how many. Lock: exclusive.
 std::uint32_t reclaim(Store store, std::uint32_t most) noexcept;
 
-/// The bucket time of the settings, which may be another than that of the image that the store came from. It holds
-/// from the next bucket on. Lock: exclusive.
+/// The bucket time of the settings, which may be another than that of the image that the store came from. It
+/// holds from the next bucket on. Lock: exclusive.
 void set_bucket_time(Store store, std::int64_t bucket_us) noexcept;
 
 /// Forgets everything, the counts of losses excepted; bucket numbers go on. Lock: exclusive.

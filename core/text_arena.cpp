@@ -9,10 +9,10 @@ namespace pgsm::core {
 namespace {
 
 struct TextHeader {
-    Ref next;                  ///< in the chain of its hash
+    Ref next;  ///< in the chain of its hash
     std::uint32_t hash;
     std::uint32_t references;
-    std::uint32_t len;         ///< bytes that follow; no NUL
+    std::uint32_t len;  ///< bytes that follow; no NUL
 };
 static_assert(ShmemPod<TextHeader> && sizeof(TextHeader) == 16);
 

@@ -6,8 +6,8 @@
 
 namespace pgsm::core {
 
-/// Every text once, whatever the number of buckets, users and databases that show it: query texts, session names,
-/// relation lists, messages. Texts are immutable, reference counted and found by content.
+/// Every text once, whatever the number of buckets, users and databases that show it: query texts, session
+/// names, relation lists, messages. Texts are immutable, reference counted and found by content.
 ///
 /// Memory: a chained hash table of Refs at a fixed place, then one Heap for the texts.
 /// Locks: store lock, shared to read a text that an entry refers to, exclusive for everything else.
@@ -33,8 +33,8 @@ void text_release(std::byte* base, TextArena& arena, Ref text) noexcept;
 /// Whether `text` is 0 or a text by the looks of it: its block is one in use and as long as the text says.
 bool text_holds(const std::byte* base, const TextArena& arena, Ref text) noexcept;
 
-/// Walks the heap and the chains; false when one of them is wrong. `references`: how many there are to all texts.
-/// For tests and for images read from disk; the arena's own offsets must lie within the region.
+/// Walks the heap and the chains; false when one of them is wrong. `references`: how many there are to all
+/// texts. For tests and for images read from disk; the arena's own offsets must lie within the region.
 bool texts_check(const std::byte* base, const TextArena& arena, std::uint64_t& references) noexcept;
 
 /// The bytes of a text; empty for 0. Valid as long as a reference is held.

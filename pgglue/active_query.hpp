@@ -1,4 +1,5 @@
-// What has to be remembered of a query between the hooks that see parts of it: planner -> executor start -> end.
+// What has to be remembered of a query between the hooks that see parts of it: planner -> executor start ->
+// end.
 #pragma once
 
 #include "core/api.hpp"
@@ -7,8 +8,8 @@
 
 namespace pgsm::glue {
 
-/// A query between ExecutorStart and ExecutorEnd. Lives in the query's own memory context, so that an error, which
-/// skips ExecutorEnd, takes it away together with the query.
+/// A query between ExecutorStart and ExecutorEnd. Lives in the query's own memory context, so that an error,
+/// which skips ExecutorEnd, takes it away together with the query.
 struct ActiveQuery {
     ActiveQuery* next;
     const QueryDesc* query_desc;

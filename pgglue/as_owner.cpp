@@ -40,13 +40,9 @@ void run_restricted(Relation table, void (*work)(void*), void* argument) {
 void run_as_owner(Relation table, void (*work)(void*), void* argument) {
     tracking_suspended = tracking_suspended + 1;
     PG_TRY();
-    {
-        run_restricted(table, work, argument);
-    }
+    { run_restricted(table, work, argument); }
     PG_FINALLY();
-    {
-        tracking_suspended = tracking_suspended - 1;
-    }
+    { tracking_suspended = tracking_suspended - 1; }
     PG_END_TRY();
 }
 

@@ -1,8 +1,9 @@
-// A crash forgets the store and with it the number of the next bucket, but the table has rows of the buckets before.
-// So a file, pg_stat_monitor.next_bucket, says below which number everything may have been used. It is written ahead, a
-// thousand numbers at a time: after a crash some are skipped, which nobody minds.
+// A crash forgets the store and with it the number of the next bucket, but the table has rows of the buckets
+// before. So a file, pg_stat_monitor.next_bucket, says below which number everything may have been used. It
+// is written ahead, a thousand numbers at a time: after a crash some are skipped, which nobody minds.
 //
-// Where no exporter runs (a standby) nobody extends the reservation; no row of such a server is in a table either.
+// Where no exporter runs (a standby) nobody extends the reservation; no row of such a server is in a table
+// either.
 #include "core/api.hpp"
 
 #include "pgglue/bucket_numbers.hpp"

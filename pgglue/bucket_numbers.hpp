@@ -5,8 +5,8 @@
 
 namespace pgsm::glue {
 
-/// Postmaster, at start: lets a store that is empty go on behind all numbers that were ever given out (not one that
-/// has come from the image file: it knows them), and reserves the next ones.
+/// Postmaster, at start: lets a store that is empty go on behind all numbers that were ever given out (not
+/// one that has come from the image file: it knows them), and reserves the next ones.
 void continue_bucket_numbers(bool from_image);
 
 /// Exporter, whenever it is awake: reserves more numbers before the last reserved one is reached.

@@ -74,8 +74,10 @@ std::string_view pack_nest_of(const Execution& execution, char* out, Size cap) {
     nest.planid = execution.identity.planid;
     nest.plan = execution.plan;
     if ((execution.identity.flags & core::kHasParent) != 0) {
-        nest.parent = execution.parent_source != nullptr ? execution.parent_source : "parent query text not available";
-        nest.parent = core::truncate_at_char(nest.parent, static_cast<Size>(pgsm_query_max_len), text_encoding());
+        nest.parent =
+            execution.parent_source != nullptr ? execution.parent_source : "parent query text not available";
+        nest.parent =
+            core::truncate_at_char(nest.parent, static_cast<Size>(pgsm_query_max_len), text_encoding());
     }
     return {out, core::pack_nest(nest, out, cap)};
 }
@@ -95,7 +97,8 @@ core::Description describe(const Execution& execution, const StatementText& text
     return description;
 }
 
-/// The text without passwords. Allocates only for texts that speak of one; empty when there is no memory then.
+/// The text without passwords. Allocates only for texts that speak of one; empty when there is no memory
+/// then.
 std::string_view without_passwords(std::string_view text) {
     if (!core::mentions_password(text)) return text;
     const Size cap = core::redacted_cap(text.size());
@@ -109,22 +112,25 @@ std::string_view without_passwords(std::string_view text) {
 StatementText text_as_it_is(std::string_view text) {
     StatementText result{};
     text = without_passwords(text);
-    result.has_pgsm_query_id = pgsm_enable_pgsm_query_id && plain_query_id(text, &result.pgsm_query_id) && result.pgsm_query_id != 0;
+    result.has_pgsm_query_id =
+        pgsm_enable_pgsm_query_id && plain_query_id(text, &result.pgsm_query_id) && result.pgsm_query_id != 0;
     result.text = core::truncate_at_char(text, static_cast<Size>(pgsm_query_max_len), text_encoding());
     return result;
 }
 
 /// Makes the texts of a new entry and records into it.
-Outcome record_new(core::Store store, const core::Key& key, const Execution& execution, TimestampTz now, uint32 keep) {
-    const StatementText text = execution.utility
-                                   ? text_as_it_is(slice_text(execution.slice))
-                                   : statement_text(execution.queryid, execution.slice, pgsm_normalized_query);
+Outcome record_new(core::Store store, const core::Key& key, const Execution& execution, TimestampTz now,
+                   uint32 keep) {
+    const StatementText text =
+        execution.utility ? text_as_it_is(slice_text(execution.slice))
+                          : statement_text(execution.queryid, execution.slice, pgsm_normalized_query);
     core::Description description = describe(execution, text);
     const Size nest_cap = kNestBytes + kPlanBytes + static_cast<Size>(pgsm_query_max_len);
     const bool nested = (execution.identity.flags & (core::kHasParent | core::kHasPlan)) != 0;
     char* nest = nested ? static_cast<char*>(palloc_extended(nest_cap, MCXT_ALLOC_HUGE)) : nullptr;
     description.nest = pack_nest_of(execution, nest, nested ? nest_cap : 0);
-    if (execution.query_desc != nullptr) description.relations = relation_names(execution.query_desc->plannedstmt);
+    if (execution.query_desc != nullptr)
+        description.relations = relation_names(execution.query_desc->plannedstmt);
     char comments[core::kCommentsCap];
     char notes[core::kCommentsCap + 16];
     if (pgsm_extract_comments) {
@@ -222,7 +228,8 @@ void record_execution(const Execution& execution) {
     Outcome outcome = record_exclusive(s, key, nullptr, execution, now, keep, {});
     const bool rotated = outcome.rotated;
     if (outcome.status == core::Status::kNeedsDescription) {
-        // After a utility statement any context may be current, one of a transaction that has just ended included.
+        // After a utility statement any context may be current, one of a transaction that has just ended
+        // included.
         if (scratch == nullptr)
             scratch = AllocSetContextCreate(TopMemoryContext, "pg_stat_monitor", ALLOCSET_SMALL_SIZES);
         MemoryContext old = MemoryContextSwitchTo(scratch);
@@ -244,8 +251,8 @@ void record_error(const Execution& execution) {
     const core::Notes packed{execution.sqlcode, execution.message, {comments, comments_len}};
     description.notes = {notes, core::pack_notes(packed, notes, sizeof notes)};
     const core::Key key{execution.queryid, core::identity_hash(execution.identity)};
-    wake_if_needed(record_exclusive(store(), key, &description, execution, GetCurrentTimestamp(), ended_buckets_to_keep(),
-                                    description.notes));
+    wake_if_needed(record_exclusive(store(), key, &description, execution, GetCurrentTimestamp(),
+                                    ended_buckets_to_keep(), description.notes));
 }
 
 }  // namespace pgsm::glue

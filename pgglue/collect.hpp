@@ -16,19 +16,19 @@ extern "C" {
 
 namespace pgsm::glue {
 
-/// One finished execution, utility statement or error, ready to be recorded. Everything that only a new entry needs
-/// is behind pointers and looked at only when there is none yet.
+/// One finished execution, utility statement or error, ready to be recorded. Everything that only a new entry
+/// needs is behind pointers and looked at only when there is none yet.
 struct Execution {
     core::Identity identity;
     int64 queryid;
     core::Counters counters;
-    uint32 cell;               // of the histogram
-    uint8 cmd_type;            // the server's CmdType
-    bool utility;              // text as it is, never normalised
+    uint32 cell;     // of the histogram
+    uint8 cmd_type;  // the server's CmdType
+    bool utility;    // text as it is, never normalised
     SourceSlice slice;
-    QueryDesc* query_desc;     // for relations; null for utility statements and errors
-    const char* parent_source; // text of the direct parent, null if there is none
-    std::string_view plan;     // text of the plan, empty unless asked for
+    QueryDesc* query_desc;      // for relations; null for utility statements and errors
+    const char* parent_source;  // text of the direct parent, null if there is none
+    std::string_view plan;      // text of the plan, empty unless asked for
     // Of errors only:
     uint8 elevel;
     std::string_view sqlcode;
@@ -44,8 +44,8 @@ void add_jit(core::Counters& counters, const JitInstrumentation& jit);
 void set_cpu_time(core::Counters& counters, const rusage& start, const rusage& end);
 void set_exec_time(Execution& execution, double ms);
 
-/// Counts an execution. Takes the store lock, shared if the entry is there, else exclusive. For a new entry it looks
-/// names up in the catalogs and allocates in CurrentMemoryContext.
+/// Counts an execution. Takes the store lock, shared if the entry is there, else exclusive. For a new entry
+/// it looks names up in the catalogs and allocates in CurrentMemoryContext.
 void record_execution(const Execution& execution);
 
 /// Counts an error or a warning: no catalog, no error, no allocation that can fail. Exclusive store lock.

@@ -77,7 +77,8 @@ std::string_view readable(int encoding, std::string_view value) {
     const int mine = GetDatabaseEncoding();
     if (is_ascii(value)) return value;
     const int length = static_cast<int>(value.size());
-    // SQL_ASCII as the writer's says nothing about the bytes: perhaps they are the reader's. As the reader's it takes any.
+    // SQL_ASCII as the writer's says nothing about the bytes: perhaps they are the reader's. As the reader's
+    // it takes any.
     const bool same = encoding == mine || encoding == PG_SQL_ASCII || mine == PG_SQL_ASCII;
     if (same && pg_encoding_verifymbstr(mine, value.data(), length) == length) return value;
 
@@ -119,7 +120,9 @@ DatumContext datum_context(core::Store store, const core::Entry& entry) {
     return {core::unpack_session(store.text(entry.session)).encoding};
 }
 
-Datum text_datum(const DatumContext& ctx, std::string_view value) { return plain_text(readable(ctx.encoding, value)); }
+Datum text_datum(const DatumContext& ctx, std::string_view value) {
+    return plain_text(readable(ctx.encoding, value));
+}
 
 Datum text_list_datum(const DatumContext& ctx, std::string_view value) {
     int lines = 1;

@@ -20,8 +20,8 @@ namespace {
 
 constexpr int kMostRelations = 10;
 
-/// A view is among the range table of a plan as the subquery it became (16 and later) or as the placeholder entries
-/// of its rule (15).
+/// A view is among the range table of a plan as the subquery it became (16 and later) or as the placeholder
+/// entries of its rule (15).
 bool touches_relation(const RangeTblEntry* entry) {
     return OidIsValid(entry->relid) && (entry->rtekind == RTE_RELATION || entry->rtekind == RTE_SUBQUERY);
 }

@@ -1,10 +1,10 @@
 // The export: ended buckets become rows of the table, in the caller's transaction.
 //
-// Order of things: lock the table, lock out other exports, stamp (export_stamps.cpp says why nobody sees a row twice),
-// copy the stamped buckets to private memory, write their rows, settle the stamps. No lock of the store is held while
-// anything is written, and only for short pieces while it is copied: an ended bucket does not change, it can only
-// vanish when the ring needs it or with a reset; what has vanished before its texts were copied is left out.
-// The rows are written as the table's owner (as_owner.hpp).
+// Order of things: lock the table, lock out other exports, stamp (export_stamps.cpp says why nobody sees a
+// row twice), copy the stamped buckets to private memory, write their rows, settle the stamps. No lock of the
+// store is held while anything is written, and only for short pieces while it is copied: an ended bucket does
+// not change, it can only vanish when the ring needs it or with a reset; what has vanished before its texts
+// were copied is left out. The rows are written as the table's owner (as_owner.hpp).
 #include "core/api.hpp"
 
 #include "pgglue/export_stamps.hpp"
@@ -52,11 +52,12 @@ struct Job {
 };
 
 void raise_mismatch(const char* detail) {
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("library and SQL objects of pg_stat_monitor do not match"),
-                    errdetail_internal("%s", detail),
-                    errhint("Run ALTER EXTENSION pg_stat_monitor UPDATE, or restart the server when the library has "
-                            "been replaced.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("library and SQL objects of pg_stat_monitor do not match"),
+             errdetail_internal("%s", detail),
+             errhint("Run ALTER EXTENSION pg_stat_monitor UPDATE, or restart the server when the library has "
+                     "been replaced.")));
 }
 
 /// Every column of the library must be there with its type; others are the owner's business.
@@ -65,7 +66,8 @@ void check_columns(Relation table) {
     for (const ColumnInfo& column : kTableColumnInfo) {
         const AttrNumber number = get_attnum(RelationGetRelid(table), column.name);
         if (number == InvalidAttrNumber)
-            raise_mismatch(psprintf("Table \"%s\" has no column \"%s\".", RelationGetRelationName(table), column.name));
+            raise_mismatch(
+                psprintf("Table \"%s\" has no column \"%s\".", RelationGetRelationName(table), column.name));
         if (TupleDescAttr(have, number - 1)->atttypid != column.type)
             raise_mismatch(psprintf("Column \"%s\" of table \"%s\" is not of type %s.", column.name,
                                     RelationGetRelationName(table), format_type_be(column.type)));
@@ -89,7 +91,8 @@ bool copy_piece(core::Store copy, int64 number, core::Ref& at) {
 /// Copies the stamped buckets; one that vanished meanwhile is free in the copy.
 void copy_buckets(Job& job) {
     const auto bytes = static_cast<Size>(core::copy_bytes(store()));
-    auto* memory = static_cast<std::byte*>(MemoryContextAllocExtended(CurrentMemoryContext, bytes, MCXT_ALLOC_HUGE));
+    auto* memory =
+        static_cast<std::byte*>(MemoryContextAllocExtended(CurrentMemoryContext, bytes, MCXT_ALLOC_HUGE));
     lock_store_shared();
     job.copy = core::copy_frame(store(), {memory, bytes});
     unlock_store();
@@ -109,12 +112,13 @@ void copy_buckets(Job& job) {
             bucket->state = core::BucketState::free;
     }
     unlock_store();
-    job.scratch = static_cast<core::Ref*>(
-        MemoryContextAllocExtended(CurrentMemoryContext, job.scratch_count * sizeof(core::Ref), MCXT_ALLOC_HUGE));
+    job.scratch = static_cast<core::Ref*>(MemoryContextAllocExtended(
+        CurrentMemoryContext, job.scratch_count * sizeof(core::Ref), MCXT_ALLOC_HUGE));
 }
 
 SPIPlanPtr prepare_insert(Relation table) {
-    const char* sql = psprintf("INSERT INTO %s (%s) VALUES (%s)", quoted_name(table), kInsertColumns, kInsertParams);
+    const char* sql =
+        psprintf("INSERT INTO %s (%s) VALUES (%s)", quoted_name(table), kInsertColumns, kInsertParams);
     Oid types[kTableColumns];
     for (int i = 0; i < kTableColumns; ++i) types[i] = kTableColumnInfo[i].type;
     SPIPlanPtr plan = SPI_prepare(sql, kTableColumns, types);
@@ -147,7 +151,8 @@ void write_buckets(void* argument) {
         if (bucket == nullptr) continue;
         // The residual rows of the bucket before are written: its spare memory can serve again.
         job.copy.header().spare_next = core::region_bytes(job.copy.header().config);
-        core::fold_rest(job.copy, *bucket, static_cast<uint32>(pgsm_export_top_n), {job.scratch, job.scratch_count});
+        core::fold_rest(job.copy, *bucket, static_cast<uint32>(pgsm_export_top_n),
+                        {job.scratch, job.scratch_count});
         for (core::Ref at = bucket->first_entry; at != 0; at = job.copy.entry(at)->list_next) {
             CHECK_FOR_INTERRUPTS();
             write_row(job, plan, *bucket, *job.copy.entry(at));
@@ -185,7 +190,8 @@ Oid find_export_table() {
     ScanKeyData keys[2];
     ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
                 ObjectIdGetDatum(ExtensionRelationId));
-    ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
+    ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(extension));
     SysScanDesc scan = systable_beginscan(depend, DependReferenceIndexId, true, nullptr, 2, keys);
     Oid found = InvalidOid;
     for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple); tuple = systable_getnext(scan)) {
@@ -207,7 +213,8 @@ int64 export_ended_buckets() {
     PreventCommandIfParallelMode("pg_stat_monitor_export()");
     const Oid oid = find_export_table();
     if (!OidIsValid(oid))
-        raise_mismatch("This database has no partitioned table \"pg_stat_monitor\" that belongs to the extension.");
+        raise_mismatch(
+            "This database has no partitioned table \"pg_stat_monitor\" that belongs to the extension.");
     Relation table = table_open(oid, RowExclusiveLock);
     check_columns(table);
     lock_exports();

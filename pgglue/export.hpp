@@ -5,29 +5,31 @@
 
 namespace pgsm::glue {
 
-/// Ends the running bucket and writes every ended bucket that nobody has exported into the table of this database.
-/// Returns the number of rows. It is undone with the (sub)transaction. ERROR 55000 when the library is not preloaded,
-/// the extension is not here or its objects are not the library's; 25006 in recovery and in read-only transactions.
+/// Ends the running bucket and writes every ended bucket that nobody has exported into the table of this
+/// database. Returns the number of rows. It is undone with the (sub)transaction. ERROR 55000 when the library
+/// is not preloaded, the extension is not here or its objects are not the library's; 25006 in recovery and in
+/// read-only transactions.
 int64 export_ended_buckets();
 
-/// The table of this database that the extension owns; InvalidOid when the extension is not here, or is 2.3's.
+/// The table of this database that the extension owns; InvalidOid when the extension is not here, or
+/// is 2.3's.
 Oid find_export_table();
 
-/// Ends the running bucket and stamps everything as gone for whom this (sub)transaction is visible: TRUNCATE's part.
-/// The caller has locked the table before.
+/// Ends the running bucket and stamps everything as gone for whom this (sub)transaction is visible:
+/// TRUNCATE's part. The caller has locked the table before.
 void stamp_all_buckets();
 
-/// Waits for every other transaction that exports or truncates, and keeps them out until this (sub)transaction ends.
-/// Take it behind the lock of the table, never before (deadlock).
+/// Waits for every other transaction that exports or truncates, and keeps them out until this
+/// (sub)transaction ends. Take it behind the lock of the table, never before (deadlock).
 void lock_exports();
 
-/// The command of this transaction that stamped the bucket; a snapshot with a greater curcid sees its rows in the
-/// table. False when this transaction did not stamp it. PG_INT32_MAX-like values (InvalidCommandId) are possible while
-/// the export is at work: compare with >= only. Safe under any lock.
+/// The command of this transaction that stamped the bucket; a snapshot with a greater curcid sees its rows in
+/// the table. False when this transaction did not stamp it. PG_INT32_MAX-like values (InvalidCommandId) are
+/// possible while the export is at work: compare with >= only. Safe under any lock.
 bool own_stamp_cid(int64 bucket_number, CommandId* cid);
 
-/// Hands the memory of exported buckets back that no snapshot can need any more. Takes and leaves the store lock.
-/// True when some have to wait.
+/// Hands the memory of exported buckets back that no snapshot can need any more. Takes and leaves the store
+/// lock. True when some have to wait.
 bool release_exported_buckets();
 
 /// Ended buckets that wait for an export. Takes the store lock, shared.

@@ -1,23 +1,28 @@
-// Stamps: how a bucket passes from memory to the table in one transaction. Nobody ever sees a row twice or not at all.
+// Stamps: how a bucket passes from memory to the table in one transaction. Nobody ever sees a row twice or
+// not at all.
 //
-// An export stamps the buckets with its transaction id and inserts their rows in that same transaction. A reader shows
-// a stamped bucket exactly when its snapshot does not see the stamping transaction (visibility.cpp), and the table's
-// rows follow the same rule by themselves. Case by case:
-//   - Snapshot older than the commit: it sees neither the rows nor the end of the transaction; the bucket is live. This
+// An export stamps the buckets with its transaction id and inserts their rows in that same transaction. A
+// reader shows a stamped bucket exactly when its snapshot does not see the stamping transaction
+// (visibility.cpp), and the table's rows follow the same rule by themselves. Case by case:
+//   - Snapshot older than the commit: it sees neither the rows nor the end of the transaction; the bucket is
+//   live. This
 //     needs the memory until no such snapshot is left: release_exported_buckets().
-//   - Snapshot younger than the commit: it sees the rows. The stamp was written before the commit under the store lock
+//   - Snapshot younger than the commit: it sees the rows. The stamp was written before the commit under the
+//   store lock
 //     which the reader takes after taking its snapshot, so it sees the stamp, too: the bucket is not live.
-//   - The transaction rolls back, or the part of it that exported does: the rows vanish, the callback below takes the
+//   - The transaction rolls back, or the part of it that exported does: the rows vanish, the callback below
+//   takes the
 //     stamp back; before that and after it the bucket is live for everybody.
-//   - The exporting transaction itself: each row carries the command id of its INSERT, the stamp that of a command
-//     behind the last INSERT with no snapshot taken in between. A snapshot of an earlier command (the statement that
-//     calls the export, an open cursor) sees the bucket and none of the rows, one of a later command all the rows and
-//     not the bucket.
+//   - The exporting transaction itself: each row carries the command id of its INSERT, the stamp that of a
+//   command
+//     behind the last INSERT with no snapshot taken in between. A snapshot of an earlier command (the
+//     statement that calls the export, an open cursor) sees the bucket and none of the rows, one of a later
+//     command all the rows and not the bucket.
 //
-// Exports and truncations wait for each other (lock_exports(), held to the transaction's end, as the stamps are
-// settled before that lock goes). So whoever has it finds a bucket's stamp 0, its own, or a committed one
-// (`exported`): nobody has to ask the commit log, and no stamp outlives its transaction. A crash forgets all memory; a
-// transaction that stamped cannot be prepared, since then nobody's callback would see its end.
+// Exports and truncations wait for each other (lock_exports(), held to the transaction's end, as the stamps
+// are settled before that lock goes). So whoever has it finds a bucket's stamp 0, its own, or a committed one
+// (`exported`): nobody has to ask the commit log, and no stamp outlives its transaction. A crash forgets all
+// memory; a transaction that stamped cannot be prepared, since then nobody's callback would see its end.
 //
 // Memory: one small array in the transaction's own context.
 #include "core/api.hpp"
@@ -104,7 +109,8 @@ void commit_stamps() {
     wake_exporter();  // to hand the memory back
 }
 
-/// Takes back the stamps of one subtransaction and of those that it has taken over; of all: InvalidSubTransactionId.
+/// Takes back the stamps of one subtransaction and of those that it has taken over; of all:
+/// InvalidSubTransactionId.
 void take_back_stamps(SubTransactionId sub) {
     if (own_count == 0) return;
     int kept = 0;
@@ -124,26 +130,28 @@ void take_back_stamps(SubTransactionId sub) {
 
 extern "C" void pgsm_export_xact(XactEvent event, void*) {
     switch (event) {
-        case XACT_EVENT_COMMIT:
-            commit_stamps();
-            break;
-        case XACT_EVENT_ABORT:
-            take_back_stamps(InvalidSubTransactionId);
-            forget_stamps();
-            break;
-        case XACT_EVENT_PRE_PREPARE:
-            if (own_count > 0)
-                ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                                errmsg("cannot PREPARE a transaction that has exported or truncated pg_stat_monitor"),
-                                errhint("Export in a transaction of its own.")));
-            break;
-        default:
-            break;
+    case XACT_EVENT_COMMIT:
+        commit_stamps();
+        break;
+    case XACT_EVENT_ABORT:
+        take_back_stamps(InvalidSubTransactionId);
+        forget_stamps();
+        break;
+    case XACT_EVENT_PRE_PREPARE:
+        if (own_count > 0)
+            ereport(ERROR,
+                    (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                     errmsg("cannot PREPARE a transaction that has exported or truncated pg_stat_monitor"),
+                     errhint("Export in a transaction of its own.")));
+        break;
+    default:
+        break;
     }
     note_xact_event(event);
 }
 
-extern "C" void pgsm_export_subxact(SubXactEvent event, SubTransactionId sub, SubTransactionId parent, void*) {
+extern "C" void pgsm_export_subxact(SubXactEvent event, SubTransactionId sub, SubTransactionId parent,
+                                    void*) {
     if (event == SUBXACT_EVENT_ABORT_SUB) {
         take_back_stamps(sub);
     } else if (event == SUBXACT_EVENT_COMMIT_SUB) {
@@ -164,6 +172,13 @@ bool anything_to_stamp() {
     }
     unlock_store();
     return found;
+}
+
+/// Whether another bucket can be opened without the loss of one that nobody has exported. Lock: shared.
+bool ring_has_room(const core::Header& header) {
+    bool room = header.buckets < header.ring_slots;
+    for (uint32 i = 0; i + 1 < header.buckets; ++i) room = room || store().bucket(i).exported;
+    return room;
 }
 
 /// Releases what no snapshot needs; true when exported buckets are left. Lock: exclusive.
@@ -211,7 +226,7 @@ StampRange stamp_ended_buckets(StampUse use) {
 
     lock_store_exclusive();
     // The ended ones are about to leave, however many they are.
-    if (store().running().entries > 0 && (use == StampUse::truncate || header.buckets < header.ring_slots))
+    if (store().running().entries > 0 && (use == StampUse::truncate || ring_has_room(header)))
         core::rotate(store(), now, PG_UINT32_MAX);
     for (uint32 i = 0; i + 1 < header.buckets; ++i) {
         core::Bucket& bucket = store().bucket(i);

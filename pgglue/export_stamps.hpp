@@ -15,9 +15,10 @@ struct StampRange {
 
 enum class StampUse { export_rows, truncate };
 
-/// Ends the running bucket, if there is something in it, and stamps every ended bucket that nobody has stamped with
-/// the current (sub)transaction. They stay visible to this transaction until settle_stamps(). lock_exports() first.
-/// An export does not end the running bucket when that would push another one out of a full ring.
+/// Ends the running bucket, if there is something in it, and stamps every ended bucket that nobody has
+/// stamped with the current (sub)transaction. They stay visible to this transaction until settle_stamps().
+/// lock_exports() first. An export does not end the running bucket when that would push one out of a full
+/// ring that is not exported.
 StampRange stamp_ended_buckets(StampUse use);
 
 /// From the next command on this transaction does not see the range's buckets live any more.

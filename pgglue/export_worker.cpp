@@ -1,9 +1,9 @@
-// The short-lived worker that exports in one database and is gone again, so that nobody has to wait for it who wants
-// to drop or to rename that database.
+// The short-lived worker that exports in one database and is gone again, so that nobody has to wait for it
+// who wants to drop or to rename that database.
 //
-// What it found out it leaves in SharedState: exporter_state is idle after an export, no_database when the extension
-// (or its table) is not there, failing after an error. Its parent set it to exporting before; if it still is that when
-// the worker has ended, the worker did not come as far as to say anything.
+// What it found out it leaves in SharedState: exporter_state is idle after an export, no_database when the
+// extension (or its table) is not there, failing after an error. Its parent set it to exporting before; if it
+// still is that when the worker has ended, the worker did not come as far as to say anything.
 #include "core/api.hpp"
 
 #include "pgglue/exporter.hpp"
@@ -55,9 +55,7 @@ void export_in_transaction(Attempt& attempt) {
 
 void try_export(Attempt& attempt) {
     PG_TRY();
-    {
-        export_in_transaction(attempt);
-    }
+    { export_in_transaction(attempt); }
     PG_CATCH();
     {
         MemoryContextSwitchTo(TopMemoryContext);

@@ -1,10 +1,11 @@
-// The exporter: a background worker that is there as long as the server writes. It is connected to no database, so it
-// is in nobody's way; the export itself is done by a worker that it launches in the database (export_worker.cpp).
+// The exporter: a background worker that is there as long as the server writes. It is connected to no
+// database, so it is in nobody's way; the export itself is done by a worker that it launches in the database
+// (export_worker.cpp).
 //
-// It sleeps on its latch. The first entry of a bucket wakes it (wake_exporter()), and then it sleeps until that bucket
-// ends; on a server where nothing runs it does not wake at all. When an attempt has failed it tries again after a
-// second, then two, four, up to a minute; CREATE EXTENSION or a reload of the settings make it try at once. The reason
-// is in the status view, and in the log when it is a new one.
+// It sleeps on its latch. The first entry of a bucket wakes it (wake_exporter()), and then it sleeps until
+// that bucket ends; on a server where nothing runs it does not wake at all. When an attempt has failed it
+// tries again after a second, then two, four, up to a minute; CREATE EXTENSION or a reload of the settings
+// make it try at once. The reason is in the status view, and in the log when it is a new one.
 //
 // Locks: SharedState's mutex for what others see; the rest belongs to this process.
 #include "core/api.hpp"
@@ -34,8 +35,8 @@ namespace pgsm::glue {
 namespace {
 
 constexpr int64 kMaxDelayUs = 60 * USECS_PER_SEC;
-/// After a look at all databases in vain, the same ones are looked at again only after this: whatever brings the
-/// extension to one of them tells us, a prepared transaction excepted.
+/// After a look at all databases in vain, the same ones are looked at again only after this: whatever brings
+/// the extension to one of them tells us, a prepared transaction excepted.
 constexpr int64 kLookAgainUs = 3600 * USECS_PER_SEC;
 /// Exported buckets whose memory an old snapshot still needs.
 constexpr int64 kReleaseUs = 10 * USECS_PER_SEC;
@@ -50,7 +51,7 @@ struct Exporter {
     ExporterState seen;        ///< what this process found or put into SharedState last
     uint64 looked_at;          ///< hash of the databases that all have no extension; 0: not looked
     TimestampTz looked_when;
-    uint64 buckets_lost;       ///< of Usage, as seen last
+    uint64 buckets_lost;  ///< of Usage, as seen last
 };
 
 enum class Result { exported, no_extension, failed };
@@ -71,8 +72,8 @@ void check_interrupts(Exporter& self) {
 
 void sleep_on_latch(int64 us) {
     const int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (us >= 0 ? WL_TIMEOUT : 0);
-    static_cast<void>(WaitLatch(MyLatch, events, us >= 0 ? static_cast<long>((us + 999) / 1000) : -1,
-                                PG_WAIT_EXTENSION));
+    static_cast<void>(
+        WaitLatch(MyLatch, events, us >= 0 ? static_cast<long>((us + 999) / 1000) : -1, PG_WAIT_EXTENSION));
     ResetLatch(MyLatch);
 }
 
@@ -103,18 +104,22 @@ Result export_in(Exporter& self, Oid database) {
     SpinLockRelease(&state.mutex);
     BackgroundWorkerHandle* handle = nullptr;
     if (!RegisterDynamicBackgroundWorker(&worker, &handle)) {
-        set_exporter_state(ExporterState::failing, "no background worker is free: increase max_worker_processes");
+        set_exporter_state(ExporterState::failing,
+                           "no background worker is free: increase max_worker_processes");
         return Result::failed;
     }
     wait_for_worker(self, handle);
     pfree(handle);
     switch (exporter_state()) {
-        case ExporterState::idle: return Result::exported;
-        case ExporterState::no_database: return Result::no_extension;
-        case ExporterState::exporting:
-            set_exporter_state(ExporterState::failing, "the export worker ended before its work was done");
-            return Result::failed;
-        default: return Result::failed;
+    case ExporterState::idle:
+        return Result::exported;
+    case ExporterState::no_database:
+        return Result::no_extension;
+    case ExporterState::exporting:
+        set_exporter_state(ExporterState::failing, "the export worker ended before its work was done");
+        return Result::failed;
+    default:
+        return Result::failed;
     }
 }
 

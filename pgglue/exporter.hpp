@@ -10,8 +10,8 @@ namespace pgsm::glue {
 /// Registers the background worker. From _PG_init, preloaded only.
 void register_exporter();
 
-/// Exporter processes only: puts down what keeps the export from happening, or that nothing does (idle, no text), and
-/// says it in the log when it is news.
+/// Exporter processes only: puts down what keeps the export from happening, or that nothing does (idle, no
+/// text), and says it in the log when it is news.
 void set_exporter_state(ExporterState state, const char* reason);
 
 /// The state and the database that it is about.
@@ -20,7 +20,8 @@ Oid export_database();
 
 }  // namespace pgsm::glue
 
-// Entry points that the server finds by name: the exporter itself, and the short-lived worker in one database.
+// Entry points that the server finds by name: the exporter itself, and the short-lived worker in one
+// database.
 extern "C" {
 PGDLLEXPORT void pgsm_exporter_main(Datum arg);
 PGDLLEXPORT void pgsm_export_worker_main(Datum arg);

@@ -1,7 +1,8 @@
-// In which database the exporter works, when pgsm_export_database does not say: the one in which CREATE EXTENSION was
-// committed first. It is kept in SharedState::export_database and remembered over restarts by a small file in the data
-// directory, pg_stat_monitor.database, that holds the database's oid as text. Only the exporter process writes the
-// file; if it is lost, as in a crash right after CREATE EXTENSION, the exporter finds the database by looking.
+// In which database the exporter works, when pgsm_export_database does not say: the one in which CREATE
+// EXTENSION was committed first. It is kept in SharedState::export_database and remembered over restarts by a
+// small file in the data directory, pg_stat_monitor.database, that holds the database's oid as text. Only the
+// exporter process writes the file; if it is lost, as in a crash right after CREATE EXTENSION, the exporter
+// finds the database by looking.
 //
 // Locks: SharedState's mutex for export_database; everything else here belongs to one process.
 #include "core/api.hpp"
@@ -33,7 +34,8 @@ SubTransactionId created_in = InvalidSubTransactionId;
 /// What the file holds, as far as the exporter knows.
 Oid saved_database = InvalidOid;
 
-/// Databases are cloned from templates, so none of ours belongs there: a connection would stop CREATE DATABASE.
+/// Databases are cloned from templates, so none of ours belongs there: a connection would stop CREATE
+/// DATABASE.
 bool is_template_database() {
     HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
     if (!HeapTupleIsValid(tuple)) return false;
@@ -47,7 +49,8 @@ void publish_database() {
     SpinLockAcquire(&state.mutex);
     if (!OidIsValid(state.export_database)) state.export_database = MyDatabaseId;
     // Tells an exporter that waits with growing delays that the world has changed.
-    if (state.exporter_state != ExporterState::not_started && state.exporter_state != ExporterState::exporting)
+    if (state.exporter_state != ExporterState::not_started &&
+        state.exporter_state != ExporterState::exporting)
         state.exporter_state = ExporterState::idle;
     SpinLockRelease(&state.mutex);
     wake_exporter();
@@ -107,7 +110,8 @@ void set_export_database(Oid database) {
 void save_export_database() {
     const Oid database = known_database();
     if (database == saved_database) return;
-    saved_database = database;  // whether it can be written or not: to try at every waking would flood the log
+    saved_database =
+        database;  // whether it can be written or not: to try at every waking would flood the log
     write_number(kPath, database);
 }
 
@@ -124,8 +128,8 @@ Candidate* list_databases(int* count) {
             room *= 2;
             list = static_cast<Candidate*>(repalloc(list, static_cast<Size>(room) * sizeof(Candidate)));
         }
-        list[(*count)++] = {database->oid, database->datname, database->datallowconn && database->datconnlimit != -2,
-                            database->datistemplate};
+        list[(*count)++] = {database->oid, database->datname,
+                            database->datallowconn && database->datconnlimit != -2, database->datistemplate};
     }
     table_endscan(scan);
     table_close(relation, AccessShareLock);

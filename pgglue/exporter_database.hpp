@@ -5,8 +5,8 @@
 
 namespace pgsm::glue {
 
-/// CREATE EXTENSION pg_stat_monitor, or its update, has run in this (sub)transaction: when it commits, and no database
-/// is known yet, the exporter works here; in any case it looks again at once.
+/// CREATE EXTENSION pg_stat_monitor, or its update, has run in this (sub)transaction: when it commits, and no
+/// database is known yet, the exporter works here; in any case it looks again at once.
 void note_extension_created();
 
 /// Called by the callback that init_export() registers.

@@ -1,8 +1,9 @@
 // The wrapper behind pg_stat_monitor_live: shared memory as a partition of the table.
 //
-// Reading: one private copy for each scan node, taken at its first row, given out again by rescans. Writing: rows in
-// memory cannot be changed one by one. But statements on the parent that meet no live row (retention by DELETE) have
-// this partition in their plan, so it takes part in them and only objects when a live row is really hit.
+// Reading: one private copy for each scan node, taken at its first row, given out again by rescans. Writing:
+// rows in memory cannot be changed one by one. But statements on the parent that meet no live row (retention
+// by DELETE) have this partition in their plan, so it takes part in them and only objects when a live row is
+// really hit.
 #include <cstring>
 #include <string_view>
 
@@ -35,10 +36,10 @@ namespace {
 
 /// State of a scan node, in the query's memory context.
 struct LiveScan {
-    bool through_parent;                   ///< the scan is part of one of pg_stat_monitor
-    bool absent;                           ///< no shared memory, and that has been said
-    bool started;                          ///< `cursor` is set
-    MemoryContext memory;                  ///< of the copy
+    bool through_parent;   ///< the scan is part of one of pg_stat_monitor
+    bool absent;           ///< no shared memory, and that has been said
+    bool started;          ///< `cursor` is set
+    MemoryContext memory;  ///< of the copy
     EntryCursor cursor;
     int attributes;                        ///< of the foreign table, dropped ones included
     int* source;                           ///< for each attribute its index in kTableColumnInfo; -1: dropped
@@ -53,12 +54,13 @@ int column_index(const Form_pg_attribute attribute) {
 }
 
 [[noreturn]] void report_mismatch(Relation relation, const Form_pg_attribute attribute) {
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("column \"%s\" of \"%s\" is not what this pg_stat_monitor library has",
-                           NameStr(attribute->attname), RelationGetRelationName(relation)),
-                    errdetail("The loaded library is version %s and does not fit the SQL objects.", PGSM_VERSION),
-                    errhint("Restart the server if the library was replaced, then run ALTER EXTENSION "
-                            "pg_stat_monitor UPDATE.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("column \"%s\" of \"%s\" is not what this pg_stat_monitor library has",
+                    NameStr(attribute->attname), RelationGetRelationName(relation)),
+             errdetail("The loaded library is version %s and does not fit the SQL objects.", PGSM_VERSION),
+             errhint("Restart the server if the library was replaced, then run ALTER EXTENSION "
+                     "pg_stat_monitor UPDATE.")));
     pg_unreachable();
 }
 
@@ -74,7 +76,8 @@ int* map_columns(Relation relation) {
     return source;
 }
 
-/// Notes which columns the plan node never looks at, so that no Datums are made for them: sum(calls) needs no texts.
+/// Notes which columns the plan node never looks at, so that no Datums are made for them: sum(calls) needs no
+/// texts.
 void find_unwanted(const ForeignScan* plan, LiveScan& scan) {
     Bitmapset* used = nullptr;
     pull_varattnos(reinterpret_cast<Node*>(plan->scan.plan.targetlist), plan->scan.scanrelid, &used);
@@ -91,9 +94,10 @@ void find_unwanted(const ForeignScan* plan, LiveScan& scan) {
 void begin_reading(LiveScan& scan, Snapshot snapshot) {
     if (!store_ready() && scan.through_parent) {
         scan.absent = true;
-        ereport(WARNING, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                          errmsg("pg_stat_monitor shows stored rows only, since the library is not preloaded"),
-                          errhint("Add pg_stat_monitor to shared_preload_libraries and restart the server.")));
+        ereport(WARNING,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("pg_stat_monitor shows stored rows only, since the library is not preloaded"),
+                 errhint("Add pg_stat_monitor to shared_preload_libraries and restart the server.")));
         return;
     }
     require_store();
@@ -113,10 +117,12 @@ double live_entries() {
     return static_cast<double>(entries);
 }
 
-void store_tuple(const LiveScan& scan, const core::Bucket& bucket, const core::Entry& entry, TupleTableSlot* slot) {
+void store_tuple(const LiveScan& scan, const core::Bucket& bucket, const core::Entry& entry,
+                 TupleTableSlot* slot) {
     core::Row row;
     core::fill_row(scan.cursor.copy, bucket, entry, core::kLive, row);
-    for (std::size_t i = 0; i < core::kAllColumnCount; ++i) row.is_null[i] = row.is_null[i] || scan.unwanted[i];
+    for (std::size_t i = 0; i < core::kAllColumnCount; ++i)
+        row.is_null[i] = row.is_null[i] || scan.unwanted[i];
 
     Datum values[kWidestRow];
     bool nulls[kWidestRow];
@@ -130,15 +136,15 @@ void store_tuple(const LiveScan& scan, const core::Bucket& bucket, const core::E
 }
 
 [[noreturn]] void report_unwritable(const char* what, const char* hint) {
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("cannot %s live rows of pg_stat_monitor", what),
-                    errdetail("Rows whose exported_at is infinity are in shared memory."), errhint("%s", hint)));
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot %s live rows of pg_stat_monitor", what),
+             errdetail("Rows whose exported_at is infinity are in shared memory."), errhint("%s", hint)));
     pg_unreachable();
 }
 
-constexpr char kChangeHint[] =
-    "Restrict the statement to exported_at < 'infinity', or call pg_stat_monitor_export() before. TRUNCATE and "
-    "pg_stat_monitor_reset() empty the memory.";
+constexpr char kChangeHint[] = "Restrict the statement to exported_at < 'infinity', or call "
+                               "pg_stat_monitor_export() before. TRUNCATE and "
+                               "pg_stat_monitor_reset() empty the memory.";
 constexpr char kInsertHint[] = "Rows with another exported_at can be inserted.";
 
 extern "C" {
@@ -156,8 +162,8 @@ static void pgsm_GetForeignPaths(PlannerInfo* root, RelOptInfo* rel, Oid) {
     add_path(rel, reinterpret_cast<Path*>(PGSM_FOREIGN_SCAN_PATH(root, rel, rel->rows, startup, total)));
 }
 
-static ForeignScan* pgsm_GetForeignPlan(PlannerInfo*, RelOptInfo* rel, Oid, ForeignPath*, List* tlist, List* clauses,
-                                        Plan* outer_plan) {
+static ForeignScan* pgsm_GetForeignPlan(PlannerInfo*, RelOptInfo* rel, Oid, ForeignPath*, List* tlist,
+                                        List* clauses, Plan* outer_plan) {
     const bool through_parent = rel->reloptkind == RELOPT_OTHER_MEMBER_REL;
     return make_foreignscan(tlist, extract_actual_clauses(clauses, false), rel->relid, NIL,
                             list_make1_int(through_parent), NIL, NIL, outer_plan);
@@ -216,8 +222,8 @@ static void pgsm_ExecForeignTruncate(List*, DropBehavior, bool) {
     stamp_all_buckets();
 }
 
-// Live rows come and go within minutes; statistics about them would only mislead the planner. Taking part with no rows
-// keeps ANALYZE of the parent free of warnings.
+// Live rows come and go within minutes; statistics about them would only mislead the planner. Taking part
+// with no rows keeps ANALYZE of the parent free of warnings.
 static int pgsm_acquire_no_rows(Relation, int, HeapTuple*, int, double* rows, double* dead_rows) {
     *rows = 0;
     *dead_rows = 0;

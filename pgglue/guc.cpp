@@ -35,7 +35,9 @@ bool unused_track_application_names;
 
 void warn_unused(const char* name, const char* detail) {
     static bool warned[3];
-    const int which = name[5] == 'e' ? 0 : name[5] == 'o' ? 1 : 2;  // pgsm_enable…, pgsm_overflow…, pgsm_track…
+    const int which = name[5] == 'e'   ? 0
+                      : name[5] == 'o' ? 1
+                                       : 2;  // pgsm_enable…, pgsm_overflow…, pgsm_track…
     if (warned[which]) return;
     warned[which] = true;
     ereport(WARNING, (errcode(ERRCODE_WARNING_DEPRECATED_FEATURE),
@@ -44,18 +46,21 @@ void warn_unused(const char* name, const char* detail) {
 
 extern "C" bool check_enable_overflow(bool* value, void**, GucSource source) {
     if (*value && source != PGC_S_DEFAULT)
-        warn_unused("pgsm_enable_overflow", "Memory never grows beyond pgsm_max and pgsm_query_shared_buffer.");
+        warn_unused("pgsm_enable_overflow",
+                    "Memory never grows beyond pgsm_max and pgsm_query_shared_buffer.");
     return true;
 }
 
 extern "C" bool check_overflow_target(int*, void**, GucSource source) {
     if (source != PGC_S_DEFAULT)
-        warn_unused("pgsm_overflow_target", "Memory never grows beyond pgsm_max and pgsm_query_shared_buffer.");
+        warn_unused("pgsm_overflow_target",
+                    "Memory never grows beyond pgsm_max and pgsm_query_shared_buffer.");
     return true;
 }
 
 extern "C" bool check_track_application_names(bool*, void**, GucSource source) {
-    if (source != PGC_S_DEFAULT) warn_unused("pgsm_track_application_names", "Application names are always tracked.");
+    if (source != PGC_S_DEFAULT)
+        warn_unused("pgsm_track_application_names", "Application names are always tracked.");
     return true;
 }
 
@@ -90,16 +95,16 @@ struct RealSetting {
 
 const IntSetting kIntSettings[] = {
     {"pgsm_max", "Shared memory for entries.", &pgsm_max, 2, 1, 10240, PGC_POSTMASTER, GUC_UNIT_MB, nullptr},
-    {"pgsm_query_max_len", "Longest query text that is kept; longer ones are cut.", &pgsm_query_max_len, 1536, 1024,
-     INT_MAX, PGC_POSTMASTER, GUC_UNIT_BYTE, nullptr},
-    {"pgsm_max_buckets", "Ended buckets that stay in memory where nothing is exported.", &pgsm_max_buckets, 2, 1,
-     20000, PGC_POSTMASTER, 0, nullptr},
+    {"pgsm_query_max_len", "Longest query text that is kept; longer ones are cut.", &pgsm_query_max_len, 1536,
+     1024, INT_MAX, PGC_POSTMASTER, GUC_UNIT_BYTE, nullptr},
+    {"pgsm_max_buckets", "Ended buckets that stay in memory where nothing is exported.", &pgsm_max_buckets, 2,
+     1, 20000, PGC_POSTMASTER, 0, nullptr},
     {"pgsm_bucket_time", "Length of a bucket.", &pgsm_bucket_time, 60, 1, INT_MAX, PGC_POSTMASTER, GUC_UNIT_S,
      nullptr},
     {"pgsm_histogram_buckets", "Cells of the response time histogram, outliers not counted.",
      &pgsm_histogram_buckets, 20, 2, 50, PGC_POSTMASTER, 0, nullptr},
-    {"pgsm_query_shared_buffer", "Shared memory for query texts and names.", &pgsm_query_shared_buffer, 1024, 512,
-     10240000, PGC_POSTMASTER, GUC_UNIT_KB, nullptr},
+    {"pgsm_query_shared_buffer", "Shared memory for query texts and names.", &pgsm_query_shared_buffer, 1024,
+     512, 10240000, PGC_POSTMASTER, GUC_UNIT_KB, nullptr},
     {"pgsm_overflow_target", "Has no effect; kept for old configurations.", &unused_overflow_target, 1, 0, 1,
      PGC_POSTMASTER, 0, check_overflow_target},
     {"pgsm_export_top_n", "Statements of a bucket that are exported one by one, by total execution time.",
@@ -112,34 +117,39 @@ const BoolSetting kBoolSettings[] = {
     {"pgsm_track_utility", "Records utility statements.", &pgsm_track_utility, true, PGC_USERSET, nullptr},
     {"pgsm_track_planning", "Records the time and the resources of planning.", &pgsm_track_planning, false,
      PGC_USERSET, nullptr},
-    {"pgsm_track_application_names", "Has no effect; kept for old configurations.", &unused_track_application_names,
-     true, PGC_USERSET, check_track_application_names},
+    {"pgsm_track_application_names", "Has no effect; kept for old configurations.",
+     &unused_track_application_names, true, PGC_USERSET, check_track_application_names},
     {"pgsm_enable_pgsm_query_id", "Computes pgsm_query_id, which is equal across servers and databases.",
      &pgsm_enable_pgsm_query_id, true, PGC_USERSET, nullptr},
-    {"pgsm_normalized_query", "Shows query texts with their constants replaced.", &pgsm_normalized_query, false,
+    {"pgsm_normalized_query", "Shows query texts with their constants replaced.", &pgsm_normalized_query,
+     false, PGC_USERSET, nullptr},
+    {"pgsm_enable_query_plan", "Records the plan of SELECT statements.", &pgsm_enable_query_plan, false,
      PGC_USERSET, nullptr},
-    {"pgsm_enable_query_plan", "Records the plan of SELECT statements.", &pgsm_enable_query_plan, false, PGC_USERSET,
-     nullptr},
-    {"pgsm_extract_comments", "Records the comments in query texts.", &pgsm_extract_comments, false, PGC_USERSET,
-     nullptr},
+    {"pgsm_extract_comments", "Records the comments in query texts.", &pgsm_extract_comments, false,
+     PGC_USERSET, nullptr},
 };
 
 const RealSetting kRealSettings[] = {
-    {"pgsm_histogram_min", "Lower bound of the response time histogram.", &pgsm_histogram_min, 1, 0, 50000000},
-    {"pgsm_histogram_max", "Upper bound of the response time histogram.", &pgsm_histogram_max, 100000, 10, 50000000},
+    {"pgsm_histogram_min", "Lower bound of the response time histogram.", &pgsm_histogram_min, 1, 0,
+     50000000},
+    {"pgsm_histogram_max", "Upper bound of the response time histogram.", &pgsm_histogram_max, 100000, 10,
+     50000000},
 };
 
 #define PGSM_NAME(short_name) psprintf("pg_stat_monitor.%s", short_name)
 
-/// The two bounds depend on each other, and PostgreSQL checks settings one at a time; so both are looked at when both
-/// are known. 2.3 refuses to start with a minimum above 99999.
+/// The two bounds depend on each other, and PostgreSQL checks settings one at a time; so both are looked at
+/// when both are known. 2.3 refuses to start with a minimum above 99999.
 void check_histogram() {
     core::HistogramBounds bounds;
-    if (core::make_bounds(pgsm_histogram_min, pgsm_histogram_max, static_cast<uint32>(pgsm_histogram_buckets), bounds))
+    if (core::make_bounds(pgsm_histogram_min, pgsm_histogram_max, static_cast<uint32>(pgsm_histogram_buckets),
+                          bounds))
         return;
-    ereport(WARNING, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                      errmsg("pg_stat_monitor.pgsm_histogram_max must be greater than pgsm_histogram_min by at least 1"),
-                      errdetail("The defaults, 1 ms and 100000 ms, are used.")));
+    ereport(
+        WARNING,
+        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+         errmsg("pg_stat_monitor.pgsm_histogram_max must be greater than pgsm_histogram_min by at least 1"),
+         errdetail("The defaults, 1 ms and 100000 ms, are used.")));
     SetConfigOption("pg_stat_monitor.pgsm_histogram_min", "1", PGC_POSTMASTER, PGC_S_OVERRIDE);
     SetConfigOption("pg_stat_monitor.pgsm_histogram_max", "100000", PGC_POSTMASTER, PGC_S_OVERRIDE);
 }
@@ -148,16 +158,17 @@ void check_histogram() {
 
 void define_settings() {
     for (const IntSetting& s : kIntSettings)
-        DefineCustomIntVariable(PGSM_NAME(s.name), s.description, nullptr, s.value, s.boot, s.min, s.max, s.context,
-                                s.flags, s.check, nullptr, nullptr);
+        DefineCustomIntVariable(PGSM_NAME(s.name), s.description, nullptr, s.value, s.boot, s.min, s.max,
+                                s.context, s.flags, s.check, nullptr, nullptr);
     for (const BoolSetting& s : kBoolSettings)
-        DefineCustomBoolVariable(PGSM_NAME(s.name), s.description, nullptr, s.value, s.boot, s.context, 0, s.check,
-                                 nullptr, nullptr);
+        DefineCustomBoolVariable(PGSM_NAME(s.name), s.description, nullptr, s.value, s.boot, s.context, 0,
+                                 s.check, nullptr, nullptr);
     for (const RealSetting& s : kRealSettings)
         DefineCustomRealVariable(PGSM_NAME(s.name), s.description, nullptr, s.value, s.boot, s.min, s.max,
                                  PGC_POSTMASTER, GUC_UNIT_MS, nullptr, nullptr, nullptr);
-    DefineCustomEnumVariable("pg_stat_monitor.pgsm_track", "Which statements are recorded.", nullptr, &pgsm_track,
-                             kTrackTop, kTrackOptions, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+    DefineCustomEnumVariable("pg_stat_monitor.pgsm_track", "Which statements are recorded.", nullptr,
+                             &pgsm_track, kTrackTop, kTrackOptions, PGC_USERSET, 0, nullptr, nullptr,
+                             nullptr);
     DefineCustomStringVariable("pg_stat_monitor.pgsm_export_database",
                                "Database that ended buckets are exported into.",
                                "Empty: the database in which CREATE EXTENSION was committed first.",

@@ -7,12 +7,12 @@ namespace pgsm::glue {
 
 enum TrackLevel : int { kTrackNone, kTrackTop, kTrackAll };
 
-extern int pgsm_max;                  // MB
-extern int pgsm_query_max_len;        // bytes
+extern int pgsm_max;            // MB
+extern int pgsm_query_max_len;  // bytes
 extern int pgsm_max_buckets;
-extern int pgsm_bucket_time;          // seconds
-extern double pgsm_histogram_min;     // ms
-extern double pgsm_histogram_max;     // ms
+extern int pgsm_bucket_time;       // seconds
+extern double pgsm_histogram_min;  // ms
+extern double pgsm_histogram_max;  // ms
 extern int pgsm_histogram_buckets;
 extern int pgsm_query_shared_buffer;  // kB
 extern int pgsm_track;                // TrackLevel
@@ -23,7 +23,7 @@ extern bool pgsm_normalized_query;
 extern bool pgsm_enable_query_plan;
 extern bool pgsm_extract_comments;
 extern int pgsm_export_top_n;
-extern char* pgsm_export_database;    // empty: where CREATE EXTENSION was committed first
+extern char* pgsm_export_database;  // empty: where CREATE EXTENSION was committed first
 
 void define_settings();
 

@@ -1,5 +1,5 @@
-// Planner, executor and utility hooks: they measure, keep the nesting depth, and hand on what they saw. Each calls the
-// previous hook exactly once, whatever happens.
+// Planner, executor and utility hooks: they measure, keep the nesting depth, and hand on what they saw. Each
+// calls the previous hook exactly once, whatever happens.
 #include "core/api.hpp"
 
 #include "pgglue/active_query.hpp"
@@ -50,8 +50,11 @@ int64 queryid_of(const PlannedStmt* plan) { return static_cast<int64>(plan->quer
 
 bool off() { return pgsm_track == kTrackNone || !store_ready(); }
 
-/// With pgsm_track = top nothing that has a parent is recorded, so parents are known under `all` only, as in 2.3.
-int64 parent_queryid() { return pgsm_track == kTrackAll && current_run != nullptr ? current_run->queryid : 0; }
+/// With pgsm_track = top nothing that has a parent is recorded, so parents are known under `all` only, as
+/// in 2.3.
+int64 parent_queryid() {
+    return pgsm_track == kTrackAll && current_run != nullptr ? current_run->queryid : 0;
+}
 
 bool is_ours_to_skip(const Node* statement) {
     return IsA(statement, ExecuteStmt) || IsA(statement, PrepareStmt) || IsA(statement, DeallocateStmt);
@@ -86,22 +89,20 @@ PlannedStmt* call_planner(Query* parse, const char* query_string, int cursor_opt
 }
 
 /// Functions that the planner evaluates run statements: nested ones.
-PlannedStmt* nested_planner(Query* parse, const char* query_string, int cursor_options, ParamListInfo params) {
+PlannedStmt* nested_planner(Query* parse, const char* query_string, int cursor_options,
+                            ParamListInfo params) {
     PlannedStmt* volatile plan = nullptr;
     nesting_level = nesting_level + 1;
     PG_TRY();
-    {
-        plan = call_planner(parse, query_string, cursor_options, params);
-    }
+    { plan = call_planner(parse, query_string, cursor_options, params); }
     PG_FINALLY();
-    {
-        nesting_level = nesting_level - 1;
-    }
+    { nesting_level = nesting_level - 1; }
     PG_END_TRY();
     return plan;
 }
 
-extern "C" PlannedStmt* pgsm_planner(Query* parse, const char* query_string, int cursor_options, ParamListInfo params) {
+extern "C" PlannedStmt* pgsm_planner(Query* parse, const char* query_string, int cursor_options,
+                                     ParamListInfo params) {
     if (off()) return call_planner(parse, query_string, cursor_options, params);
     if (!pgsm_track_planning || parse->queryId == 0 || !tracks_level(nesting_level))
         return nested_planner(parse, query_string, cursor_options, params);
@@ -130,8 +131,10 @@ extern "C" PlannedStmt* pgsm_planner(Query* parse, const char* query_string, int
 // executor
 
 extern "C" void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
-    if (prev_executor_start) prev_executor_start(query_desc, flags);
-    else standard_ExecutorStart(query_desc, flags);
+    if (prev_executor_start)
+        prev_executor_start(query_desc, flags);
+    else
+        standard_ExecutorStart(query_desc, flags);
 
     const int64 queryid = queryid_of(query_desc->plannedstmt);
     if (nesting_level == 0) note_client_statement(queryid);
@@ -149,8 +152,10 @@ extern "C" void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
 
 extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
     if (off()) {
-        if (prev_executor_run) prev_executor_run(PGSM_EXECUTOR_RUN_ARGS);
-        else standard_ExecutorRun(PGSM_EXECUTOR_RUN_ARGS);
+        if (prev_executor_run)
+            prev_executor_run(PGSM_EXECUTOR_RUN_ARGS);
+        else
+            standard_ExecutorRun(PGSM_EXECUTOR_RUN_ARGS);
         return;
     }
     if (nesting_level == 0) note_client_statement(queryid_of(query_desc->plannedstmt));
@@ -159,8 +164,10 @@ extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
     nesting_level = nesting_level + 1;
     PG_TRY();
     {
-        if (prev_executor_run) prev_executor_run(PGSM_EXECUTOR_RUN_ARGS);
-        else standard_ExecutorRun(PGSM_EXECUTOR_RUN_ARGS);
+        if (prev_executor_run)
+            prev_executor_run(PGSM_EXECUTOR_RUN_ARGS);
+        else
+            standard_ExecutorRun(PGSM_EXECUTOR_RUN_ARGS);
     }
     PG_FINALLY();
     {
@@ -172,20 +179,22 @@ extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
 
 extern "C" void pgsm_ExecutorFinish(QueryDesc* query_desc) {
     if (off()) {
-        if (prev_executor_finish) prev_executor_finish(query_desc);
-        else standard_ExecutorFinish(query_desc);
+        if (prev_executor_finish)
+            prev_executor_finish(query_desc);
+        else
+            standard_ExecutorFinish(query_desc);
         return;
     }
     nesting_level = nesting_level + 1;
     PG_TRY();
     {
-        if (prev_executor_finish) prev_executor_finish(query_desc);
-        else standard_ExecutorFinish(query_desc);
+        if (prev_executor_finish)
+            prev_executor_finish(query_desc);
+        else
+            standard_ExecutorFinish(query_desc);
     }
     PG_FINALLY();
-    {
-        nesting_level = nesting_level - 1;
-    }
+    { nesting_level = nesting_level - 1; }
     PG_END_TRY();
 }
 
@@ -233,8 +242,10 @@ extern "C" void pgsm_ExecutorEnd(QueryDesc* query_desc) {
         end_query(query);
         record_query(query_desc, *query);
     }
-    if (prev_executor_end) prev_executor_end(query_desc);
-    else standard_ExecutorEnd(query_desc);
+    if (prev_executor_end)
+        prev_executor_end(query_desc);
+    else
+        standard_ExecutorEnd(query_desc);
 }
 
 // utility
@@ -243,35 +254,38 @@ void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool rea
                           ProcessUtilityContext context, ParamListInfo params, QueryEnvironment* environment,
                           DestReceiver* dest, QueryCompletion* completion) {
     if (prev_process_utility)
-        prev_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
+        prev_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                             completion);
     else
-        standard_ProcessUtility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
+        standard_ProcessUtility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                                completion);
 }
 
 void nested_process_utility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
-                            ProcessUtilityContext context, ParamListInfo params, QueryEnvironment* environment,
-                            DestReceiver* dest, QueryCompletion* completion) {
+                            ProcessUtilityContext context, ParamListInfo params,
+                            QueryEnvironment* environment, DestReceiver* dest, QueryCompletion* completion) {
     nesting_level = nesting_level + 1;
     PG_TRY();
     {
-        call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
+        call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                             completion);
     }
     PG_FINALLY();
-    {
-        nesting_level = nesting_level - 1;
-    }
+    { nesting_level = nesting_level - 1; }
     PG_END_TRY();
 }
 
 bool is_our_extension(const Node* statement) {
     const char* name = nullptr;
-    if (IsA(statement, CreateExtensionStmt)) name = reinterpret_cast<const CreateExtensionStmt*>(statement)->extname;
-    if (IsA(statement, AlterExtensionStmt)) name = reinterpret_cast<const AlterExtensionStmt*>(statement)->extname;
+    if (IsA(statement, CreateExtensionStmt))
+        name = reinterpret_cast<const CreateExtensionStmt*>(statement)->extname;
+    if (IsA(statement, AlterExtensionStmt))
+        name = reinterpret_cast<const AlterExtensionStmt*>(statement)->extname;
     return name != nullptr && strcmp(name, "pg_stat_monitor") == 0;
 }
 
-/// A module that is called before us may have taken the id out of the statement (pg_stat_statements does); the server
-/// computes the same one again.
+/// A module that is called before us may have taken the id out of the statement (pg_stat_statements does);
+/// the server computes the same one again.
 int64 utility_queryid(PlannedStmt* pstmt, const char* query_string) {
     if (pstmt->queryId != 0 || !IsQueryIdEnabled()) return queryid_of(pstmt);
     Query query{};
@@ -287,24 +301,26 @@ int64 utility_queryid(PlannedStmt* pstmt, const char* query_string) {
 int64 utility_rows(const QueryCompletion* completion) {
     if (completion == nullptr) return 0;
     switch (completion->commandTag) {
-        case CMDTAG_COPY:
-        case CMDTAG_FETCH:
-        case CMDTAG_SELECT:
-        case CMDTAG_REFRESH_MATERIALIZED_VIEW:
-            return static_cast<int64>(completion->nprocessed);
-        default:
-            return 0;
+    case CMDTAG_COPY:
+    case CMDTAG_FETCH:
+    case CMDTAG_SELECT:
+    case CMDTAG_REFRESH_MATERIALIZED_VIEW:
+        return static_cast<int64>(completion->nprocessed);
+    default:
+        return 0;
     }
 }
 
 extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
                                     ProcessUtilityContext context, ParamListInfo params,
-                                    QueryEnvironment* environment, DestReceiver* dest, QueryCompletion* completion) {
+                                    QueryEnvironment* environment, DestReceiver* dest,
+                                    QueryCompletion* completion) {
     const Node* statement = pstmt->utilityStmt;
     const bool skipped = is_ours_to_skip(statement);
     const bool creates_extension = is_our_extension(statement);
     if (off() || skipped) {
-        call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
+        call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                             completion);
         if (creates_extension && store_ready()) note_extension_created();
         return;
     }
@@ -312,7 +328,8 @@ extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string
     const int64 queryid = tracked || nesting_level == 0 ? utility_queryid(pstmt, query_string) : 0;
     if (nesting_level == 0) note_client_statement(queryid);
     if (!tracked || queryid == 0) {
-        nested_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
+        nested_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                               completion);
         if (creates_extension) note_extension_created();
         return;
     }
@@ -332,7 +349,8 @@ extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string
     instr_time start;
     INSTR_TIME_SET_CURRENT(start);
 
-    nested_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
+    nested_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                           completion);
 
     instr_time duration;
     INSTR_TIME_SET_CURRENT(duration);

@@ -1,13 +1,14 @@
 // The file that carries the store over a clean restart, as pg_stat_statements has one.
 //
-// It is pg_stat/pg_stat_monitor.image: a head (totals of SharedState, the core's image head, a checksum of both), then
-// the store as it lay in memory. It is written by the postmaster after a clean shutdown, when every other process is
-// gone, and is removed as soon as it is loaded: a crash never meets an old one, and neither does a base backup. What
-// does not fit (another version, other settings, damage) is renamed to *.rejected with a warning.
+// It is pg_stat/pg_stat_monitor.image: a head (totals of SharedState, the core's image head, a checksum of
+// both), then the store as it lay in memory. It is written by the postmaster after a clean shutdown, when
+// every other process is gone, and is removed as soon as it is loaded: a crash never meets an old one, and
+// neither does a base backup. What does not fit (another version, other settings, damage) is renamed to
+// *.rejected with a warning.
 //
-// At a clean shutdown no transaction is left: a stamped bucket is either exported, and then the rows are safe in the
-// table, or its stamp has been taken back. So the exported ones are released at loading, and no transaction id lives
-// on in the file.
+// At a clean shutdown no transaction is left: a stamped bucket is either exported, and then the rows are safe
+// in the table, or its stamp has been taken back. So the exported ones are released at loading, and no
+// transaction id lives on in the file.
 //
 // No locks: nobody else uses the shared memory when these functions run.
 #include <cstdio>
@@ -70,9 +71,12 @@ const char* read_store(FILE* file, const core::StoreConfig& config, FileHead& he
     if (fread(&head, sizeof(head), 1, file) != 1) return "It is too short.";
     if (head.crc != head_crc(head)) return "Its head is damaged.";
     switch (core::check_image_head(head.image, config)) {
-        case core::Status::kOk: break;
-        case core::Status::kForeignLayout: return "It was written by another version or with other settings.";
-        default: return "It is not an image of the statistics.";
+    case core::Status::kOk:
+        break;
+    case core::Status::kForeignLayout:
+        return "It was written by another version or with other settings.";
+    default:
+        return "It is not an image of the statistics.";
     }
     const std::span<std::byte> memory = store_memory(config);
     if (fread(memory.data(), memory.size(), 1, file) != 1) return "It is too short.";
@@ -101,6 +105,14 @@ void settle(core::Store loaded) {
             SpinLockInit(entry_lock(*loaded.entry(at)));
 }
 
+/// The bucket time is no part of the layout and may be another one now: the running bucket was to end by the
+/// old one.
+void take_bucket_time(core::Store loaded, const core::StoreConfig& config) {
+    if (loaded.header().config.bucket_us == config.bucket_us) return;
+    loaded.header().config = config;
+    core::rotate(loaded, GetCurrentTimestamp(), PG_UINT32_MAX);
+}
+
 void restore_totals(const Totals& totals) {
     SharedState& state = shared();
     state.stats_since = totals.stats_since;
@@ -118,10 +130,10 @@ void recreate_store(const core::StoreConfig& config) {
 }
 
 void set_aside(const char* fault) {
-    ereport(WARNING, (errcode(ERRCODE_DATA_CORRUPTED),
-                      errmsg("pg_stat_monitor cannot use the statistics that were saved at the last shutdown"),
-                      errdetail("%s", fault),
-                      errhint("The file is kept as \"%s\".", kRejectedPath)));
+    ereport(WARNING,
+            (errcode(ERRCODE_DATA_CORRUPTED),
+             errmsg("pg_stat_monitor cannot use the statistics that were saved at the last shutdown"),
+             errdetail("%s", fault), errhint("The file is kept as \"%s\".", kRejectedPath)));
     static_cast<void>(durable_rename(kPath, kRejectedPath, LOG));
 }
 
@@ -147,14 +159,15 @@ bool load_store() {
         recreate_store(config);
         return false;
     }
-    store().header().config = config;  // the bucket time may be another one now
     settle(store());
+    take_bucket_time(store(), config);
     restore_totals(head.totals);
     return true;
 }
 
-/// Whether the server was shut down cleanly, by pg_control. An immediate shutdown also ends the postmaster with code
-/// 0, but its backends stopped anywhere, even in the middle of the store, and their last commits may not be on disk.
+/// Whether the server was shut down cleanly, by pg_control. An immediate shutdown also ends the postmaster
+/// with code 0, but its backends stopped anywhere, even in the middle of the store, and their last commits
+/// may not be on disk.
 bool shut_down_cleanly() {
     ControlFileData control;
     FILE* file = AllocateFile(XLOG_CONTROL_FILE, PG_BINARY_R);

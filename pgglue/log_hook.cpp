@@ -1,5 +1,6 @@
-// Rows of errors and warnings. The hook runs in the middle of error reporting, possibly for lack of memory or in an
-// aborted transaction: nothing in it raises an error, touches a catalog or waits for more than the store lock.
+// Rows of errors and warnings. The hook runs in the middle of error reporting, possibly for lack of memory or
+// in an aborted transaction: nothing in it raises an error, touches a catalog or waits for more than the
+// store lock.
 #include "core/api.hpp"
 
 #include "pgglue/collect.hpp"
@@ -33,13 +34,14 @@ bool worth_recording(const ErrorData* error) {
            MyDatabaseId != InvalidOid && !store_lock_held();
 }
 
-/// The statement's own id where the message belongs to the client message that it ran in; else, above all when the
-/// text could not be parsed, the hash of the text, as in 2.3.
+/// The statement's own id where the message belongs to the client message that it ran in; else, above all
+/// when the text could not be parsed, the hash of the text, as in 2.3.
 int64 failed_queryid(std::string_view client_string) {
     if (last_statement.queryid != 0 && last_statement.message_time == GetCurrentStatementStartTimestamp())
         return last_statement.queryid;
-    return static_cast<int64>(hash_bytes_extended(reinterpret_cast<const unsigned char*>(client_string.data()),
-                                                  static_cast<int>(client_string.size()), 0));
+    return static_cast<int64>(
+        hash_bytes_extended(reinterpret_cast<const unsigned char*>(client_string.data()),
+                            static_cast<int>(client_string.size()), 0));
 }
 
 void capture(const ErrorData* error) {
@@ -57,7 +59,8 @@ void capture(const ErrorData* error) {
     execution.elevel = static_cast<uint8>(error->elevel);
     execution.sqlcode = unpack_sql_state(error->sqlerrcode);
     if (error->message != nullptr)
-        execution.message = core::truncate_at_char({error->message, strlen(error->message)}, kMessageBytes, text_encoding());
+        execution.message =
+            core::truncate_at_char({error->message, strlen(error->message)}, kMessageBytes, text_encoding());
     record_error(execution);
 }
 

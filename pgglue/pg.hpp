@@ -1,5 +1,6 @@
 // The only file that includes postgres.h, and the only one that knows how the majors differ.
-// Include order of a glue file: std headers, core/api.hpp, this file, further PostgreSQL headers inside extern "C".
+// Include order of a glue file: std headers, core/api.hpp, this file, further PostgreSQL headers inside
+// extern "C".
 #pragma once
 
 extern "C" {
@@ -22,7 +23,8 @@ extern "C" {
 #error "pg_stat_monitor supports PostgreSQL 15 to 19"
 #endif
 
-// 15 defines it empty and does not declare _PG_init, so that nothing would leave a library built with hidden symbols.
+// 15 defines it empty and does not declare _PG_init, so that nothing would leave a library built with hidden
+// symbols.
 #if PG_VERSION_NUM < 160000
 #undef PGDLLEXPORT
 #define PGDLLEXPORT __attribute__((visibility("default")))
@@ -30,11 +32,11 @@ extern "C" PGDLLEXPORT void _PG_init(void);
 #endif
 
 // SQL-callable entry point: C linkage, exported, with its finfo record.
-#define PGSM_FUNCTION(name)                                        \
-    extern "C" {                                                   \
-    PG_FUNCTION_INFO_V1(name);                                     \
-    PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);                      \
-    }                                                              \
+#define PGSM_FUNCTION(name)                                                                                  \
+    extern "C" {                                                                                             \
+    PG_FUNCTION_INFO_V1(name);                                                                               \
+    PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);                                                                \
+    }                                                                                                        \
     Datum name([[maybe_unused]] PG_FUNCTION_ARGS)
 
 namespace pgsm::glue {
@@ -55,7 +57,8 @@ namespace pgsm::glue {
 #define PGSM_EXECUTOR_RUN_PARAMS QueryDesc *query_desc, ScanDirection direction, uint64 count
 #define PGSM_EXECUTOR_RUN_ARGS query_desc, direction, count
 #else
-#define PGSM_EXECUTOR_RUN_PARAMS QueryDesc *query_desc, ScanDirection direction, uint64 count, bool execute_once
+#define PGSM_EXECUTOR_RUN_PARAMS                                                                             \
+    QueryDesc *query_desc, ScanDirection direction, uint64 count, bool execute_once
 #define PGSM_EXECUTOR_RUN_ARGS query_desc, direction, count, execute_once
 #endif
 
@@ -70,13 +73,13 @@ namespace pgsm::glue {
 
 // 17 and 18 each put an argument into it. For paths without order, parameters, outer path and private data.
 #if PG_VERSION_NUM >= 180000
-#define PGSM_FOREIGN_SCAN_PATH(root, rel, rows, startup, total) \
+#define PGSM_FOREIGN_SCAN_PATH(root, rel, rows, startup, total)                                              \
     create_foreignscan_path(root, rel, nullptr, rows, 0, startup, total, NIL, nullptr, nullptr, NIL, NIL)
 #elif PG_VERSION_NUM >= 170000
-#define PGSM_FOREIGN_SCAN_PATH(root, rel, rows, startup, total) \
+#define PGSM_FOREIGN_SCAN_PATH(root, rel, rows, startup, total)                                              \
     create_foreignscan_path(root, rel, nullptr, rows, startup, total, NIL, nullptr, nullptr, NIL, NIL)
 #else
-#define PGSM_FOREIGN_SCAN_PATH(root, rel, rows, startup, total) \
+#define PGSM_FOREIGN_SCAN_PATH(root, rel, rows, startup, total)                                              \
     create_foreignscan_path(root, rel, nullptr, rows, startup, total, NIL, nullptr, nullptr, NIL)
 #endif
 

@@ -21,7 +21,9 @@ struct Verdict {
     bool visible;
 };
 
-bool stamped(const core::Bucket& bucket) { return bucket.state != core::BucketState::free && bucket.stamp != 0; }
+bool stamped(const core::Bucket& bucket) {
+    return bucket.state != core::BucketState::free && bucket.stamp != 0;
+}
 
 bool fits(const Verdict& verdict, const core::Bucket& bucket) {
     return verdict.stamp == bucket.stamp && verdict.number == bucket.number;
@@ -79,8 +81,9 @@ core::Store copy_visible(Snapshot snapshot) {
     Verdict* verdicts = static_cast<Verdict*>(MemoryContextAllocExtended(
         CurrentMemoryContext, from.header().ring_slots * sizeof(Verdict), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
 
-    // Stamps cannot be judged under the store lock. So they are judged after a look at the frame, and everything is
-    // copied in one go once a look meets no stamp that is new. Usually there is none, and the first look is the copy.
+    // Stamps cannot be judged under the store lock. So they are judged after a look at the frame, and
+    // everything is copied in one go once a look meets no stamp that is new. Usually there is none, and the
+    // first look is the copy.
     for (;;) {
         lock_store_shared();
         const core::Store copy = core::copy_frame(from, {memory, bytes});

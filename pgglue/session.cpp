@@ -18,7 +18,8 @@ extern "C" {
 namespace pgsm::glue {
 namespace {
 
-// A statement that changes role or application name is shown under those it began with, so a few are remembered.
+// A statement that changes role or application name is shown under those it began with, so a few are
+// remembered.
 constexpr int kRemembered = 4;
 Session sessions[kRemembered];
 int newest;
@@ -95,7 +96,8 @@ const Session& session_for(bool may_use_catalog) {
     names.user = user_name;
     names.database = database_name;
     names.application = session->application;
-    session->packed_len = static_cast<uint32>(core::pack_session(names, session->packed, sizeof session->packed));
+    session->packed_len =
+        static_cast<uint32>(core::pack_session(names, session->packed, sizeof session->packed));
     SessionKey key;
     memset(&key, 0, sizeof key);
     key.address = names.address;

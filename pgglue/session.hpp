@@ -9,15 +9,16 @@ namespace pgsm::glue {
 
 struct Session {
     Oid userid;
-    uint64 hash;               // of application name and address; with userid it names the session's texts
+    uint64 hash;  // of application name and address; with userid it names the session's texts
     char application[NAMEDATALEN];
     char packed[3 * NAMEDATALEN + 32];
-    uint32 packed_len;         // 0: not used yet
+    uint32 packed_len;  // 0: not used yet
     bool names_known;
 };
 
 /// The session as it is now. Looks names up in the catalogs when the user has changed and a transaction is in
-/// progress; without one (an aborted transaction) the names known so far are used, the user's empty if unknown.
+/// progress; without one (an aborted transaction) the names known so far are used, the user's empty if
+/// unknown.
 const Session& current_session();
 
 /// The same without touching a catalog, for the log hook.

@@ -18,10 +18,12 @@ namespace {
 
 constexpr const char* kName = "pg_stat_monitor";
 
-// Where SharedState ends and the store begins; a cache line, so that the store's first words do not share one.
+// Where SharedState ends and the store begins; a cache line, so that the store's first words do not share
+// one.
 constexpr Size kStoreOffset = (sizeof(SharedState) + 127) / 128 * 128;
 
-static_assert(sizeof(slock_t) <= sizeof(core::Entry::lock), "an entry has no room for a spinlock of this platform");
+static_assert(sizeof(slock_t) <= sizeof(core::Entry::lock),
+              "an entry has no room for a spinlock of this platform");
 
 shmem_request_hook_type prev_shmem_request;
 shmem_startup_hook_type prev_shmem_startup;
@@ -57,8 +59,8 @@ void create_state(std::byte* memory) {
     SpinLockInit(&shared_state->mutex);
     const TimestampTz now = GetCurrentTimestamp();
     shared_state->stats_since = now;
-    const core::Status status =
-        core::store_create({memory + kStoreOffset, total_bytes() - kStoreOffset}, store_config(), now, attached);
+    const core::Status status = core::store_create({memory + kStoreOffset, total_bytes() - kStoreOffset},
+                                                   store_config(), now, attached);
     // The settings' ranges leave no budget that the core refuses.
     if (status != core::Status::kOk) elog(FATAL, "pg_stat_monitor cannot lay out its shared memory");
     load_image();
@@ -69,11 +71,12 @@ extern "C" void pgsm_shmem_startup() {
     static_cast<void>(core::make_bounds(pgsm_histogram_min, pgsm_histogram_max,
                                         static_cast<uint32>(pgsm_histogram_buckets), bounds));
     if (bounds.user_cells_reduced && !IsUnderPostmaster)
-        ereport(WARNING, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                          errmsg("cells of the response time histogram would coincide"),
-                          errdetail("%u of %d cells are used.", bounds.user_cells, pgsm_histogram_buckets),
-                          errhint("Set pg_stat_monitor.pgsm_histogram_max further from pgsm_histogram_min, or lower "
-                                  "pgsm_histogram_buckets.")));
+        ereport(WARNING,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("cells of the response time histogram would coincide"),
+                 errdetail("%u of %d cells are used.", bounds.user_cells, pgsm_histogram_buckets),
+                 errhint("Set pg_stat_monitor.pgsm_histogram_max further from pgsm_histogram_min, or lower "
+                         "pgsm_histogram_buckets.")));
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     bool found = false;
     auto* memory = static_cast<std::byte*>(ShmemInitStruct(kName, total_bytes(), &found));
@@ -118,8 +121,8 @@ uint32 ended_buckets_to_keep() {
     SpinLockAcquire(&shared_state->mutex);
     const ExporterState state = shared_state->exporter_state;
     SpinLockRelease(&shared_state->mutex);
-    const bool exports = state == ExporterState::idle || state == ExporterState::exporting ||
-                         state == ExporterState::failing;
+    const bool exports =
+        state == ExporterState::idle || state == ExporterState::exporting || state == ExporterState::failing;
     return exports ? PG_UINT32_MAX : static_cast<uint32>(pgsm_max_buckets);
 }
 

@@ -1,5 +1,5 @@
-// The shared memory of the library: one piece, pgsm_max + pgsm_query_shared_buffer long, with SharedState in front and
-// the core's store behind it, and the lock that protects the store.
+// The shared memory of the library: one piece, pgsm_max + pgsm_query_shared_buffer long, with SharedState in
+// front and the core's store behind it, and the lock that protects the store.
 #pragma once
 
 #include "core/api.hpp"
@@ -10,31 +10,31 @@ namespace pgsm::glue {
 
 /// What the exporter is doing. The names in pg_stat_monitor_status: see state_name() in status.cpp.
 enum class ExporterState : uint32 {
-    not_started,   // no exporter process yet (a standby, the server starts)
-    idle,          // waiting for a bucket to end
+    not_started,  // no exporter process yet (a standby, the server starts)
+    idle,         // waiting for a bucket to end
     exporting,
-    no_database,   // no database has the extension
-    failing,       // the last attempt failed: see last_error
-    disabled,      // pgsm_export_database names a database that is not there
+    no_database,  // no database has the extension
+    failing,      // the last attempt failed: see last_error
+    disabled,     // pgsm_export_database names a database that is not there
 };
 
 /// Locks: `mutex` for everything unless said otherwise. Fixed size, lives as long as the server.
 struct SharedState {
     slock_t mutex;
-    Latch* exporter_latch;         // of the exporter process, null when there is none
-    pid_t exporter_pid;            // 0 when there is none
+    Latch* exporter_latch;  // of the exporter process, null when there is none
+    pid_t exporter_pid;     // 0 when there is none
     ExporterState exporter_state;
-    Oid export_database;           // the one that CREATE EXTENSION was committed in first; InvalidOid: unknown
-    TimestampTz stats_since;       // when the store was made or last reset
-    TimestampTz last_export_at;    // 0: never
+    Oid export_database;         // the one that CREATE EXTENSION was committed in first; InvalidOid: unknown
+    TimestampTz stats_since;     // when the store was made or last reset
+    TimestampTz last_export_at;  // 0: never
     int64 last_export_rows;
     double last_export_ms;
-    int64 exports;                 // that wrote something and committed
+    int64 exports;  // that wrote something and committed
     int64 export_failures;
-    TimestampTz last_error_at;     // 0: never
-    char reason[128];              // why there is no export, for people; empty when all is well
-    char last_error[256];          // message of the last export that failed
-    char lost_reason[64];          // why buckets or samples were given up last
+    TimestampTz last_error_at;  // 0: never
+    char reason[128];           // why there is no export, for people; empty when all is well
+    char last_error[256];       // message of the last export that failed
+    char lost_reason[64];       // why buckets or samples were given up last
 };
 
 /// False in a server that did not preload the library, and before its shared memory exists.

@@ -1,8 +1,8 @@
-// The SQL functions that 2.3 has, under every C symbol that released SQL objects name: live rows, reset, version,
-// histogram. What 2.4 adds is in export.cpp, status.cpp and fdw.cpp.
+// The SQL functions that 2.3 has, under every C symbol that released SQL objects name: live rows, reset,
+// version, histogram. What 2.4 adds is in export.cpp, status.cpp and fdw.cpp.
 //
-// Rows of the functions: everybody sees every row, but of other people's only what gives no text and no address away
-// (compat-2.3.md 4.10, decisions.md). The table hides such rows altogether, by its policy.
+// Rows of the functions: everybody sees every row, but of other people's only what gives no text and no
+// address away (compat-2.3.md 4.10, decisions.md). The table hides such rows altogether, by its policy.
 #include <string_view>
 
 #include "core/api.hpp"
@@ -33,14 +33,16 @@ constexpr std::string_view kHidden = "<insufficient privilege>";
 
 bool& null_flag(core::Row& row, core::Column column) { return row.is_null[static_cast<int>(column)]; }
 
-/// Leaves the texts out, for showtext = false: NULL, as in pg_stat_statements. The view of 2.3 always asks for them.
+/// Leaves the texts out, for showtext = false: NULL, as in pg_stat_statements. The view of 2.3 always asks
+/// for them.
 void drop_texts(core::Row& row) {
     using enum core::Column;
-    for (const core::Column column : {query, query_plan, top_query, comments, message}) null_flag(row, column) = true;
+    for (const core::Column column : {query, query_plan, top_query, comments, message})
+        null_flag(row, column) = true;
 }
 
-/// Hides what is private from who may not see it. As in 2.3 the text and the plan are always said to be hidden, the
-/// plan even where there is none; the others only where there is something to hide.
+/// Hides what is private from who may not see it. As in 2.3 the text and the plan are always said to be
+/// hidden, the plan even where there is none; the others only where there is something to hide.
 void hide_private(core::Row& row) {
     using enum core::Column;
     row.query = row.query_plan = row.top_query = row.comments = row.message = kHidden;
@@ -98,8 +100,8 @@ void delete_history(void* history) {
     if (result != SPI_OK_DELETE) elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
 }
 
-/// Deletes what is stored in this database, if it has the table: SQL objects of 2.3 have a view over the memory.
-/// Exports are kept out to the end of the transaction, so that none that is at work brings rows back.
+/// Deletes what is stored in this database, if it has the table: SQL objects of 2.3 have a view over the
+/// memory. Exports are kept out to the end of the transaction, so that none that is at work brings rows back.
 void empty_table() {
     const Oid table = find_export_table();
     const Relation history = OidIsValid(table) ? try_relation_open(table, RowExclusiveLock) : nullptr;
@@ -140,8 +142,8 @@ PGSM_FUNCTION(pg_stat_monitor_1_0) { report_too_old(); }
 
 PGSM_FUNCTION(pg_stat_monitor) { report_too_old(); }
 
-/// Empties what the relation shows: the history of this database in the caller's transaction, the memory at once and
-/// for good.
+/// Empties what the relation shows: the history of this database in the caller's transaction, the memory at
+/// once and for good.
 PGSM_FUNCTION(pg_stat_monitor_reset) {
     require_store();
     // What is stored on a standby is the primary's.
@@ -152,7 +154,8 @@ PGSM_FUNCTION(pg_stat_monitor_reset) {
 
 PGSM_FUNCTION(pg_stat_monitor_version) { PG_RETURN_TEXT_P(cstring_to_text(PGSM_VERSION)); }
 
-/// The ranges as one text, which range() splits. Without shared memory there is no histogram: empty, as in 2.3.
+/// The ranges as one text, which range() splits. Without shared memory there is no histogram: empty, as in
+/// 2.3.
 PGSM_FUNCTION(get_histogram_timings) {
     char timings[core::kTimingsTextCap];
     const std::size_t length = store_ready() ? core::timings_text(histogram_bounds(), timings) : 0;

@@ -58,11 +58,12 @@ struct Constant {
 };
 
 bool is_constant_token(int token) {
-    return token == ICONST || token == FCONST || token == SCONST || token == USCONST || token == BCONST || token == XCONST;
+    return token == ICONST || token == FCONST || token == SCONST || token == USCONST || token == BCONST ||
+           token == XCONST;
 }
 
-/// Lengths of the constants, by the server's own scanner; a sign in front of a number belongs to it. With no constants
-/// given, finds those that the scanner sees (`found` up to `cap`) and the highest $n.
+/// Lengths of the constants, by the server's own scanner; a sign in front of a number belongs to it. With no
+/// constants given, finds those that the scanner sees (`found` up to `cap`) and the highest $n.
 int scan_constants(const char* text, Constant* constants, int count, int cap, int* highest_param) {
     core_yy_extra_type extra;
     core_YYSTYPE value;
@@ -83,8 +84,10 @@ int scan_constants(const char* text, Constant* constants, int count, int cap, in
                 if (at < constants[next].location) continue;
                 const int start = at;
                 if (text[start] == '-') token = core_yylex(&value, &at, scanner);
-                if (token == 0) end = true;
-                else constants[next].length = static_cast<int>(strlen(extra.scanbuf + start));
+                if (token == 0)
+                    end = true;
+                else
+                    constants[next].length = static_cast<int>(strlen(extra.scanbuf + start));
                 break;
             }
         }
@@ -105,7 +108,8 @@ int scan_constants(const char* text, Constant* constants, int count, int cap, in
 }
 
 /// The text with $n in the places of the constants, numbered behind the highest parameter in it.
-std::string_view replace_constants(std::string_view text, const Constant* constants, int count, int highest_param) {
+std::string_view replace_constants(std::string_view text, const Constant* constants, int count,
+                                   int highest_param) {
     auto* out = static_cast<char*>(palloc(text.size() + static_cast<size_t>(count) * 11 + 1));
     size_t len = 0;
     size_t from = 0;
@@ -130,10 +134,13 @@ std::string_view normalize_jumbled(std::string_view text, const char* source, Ju
     const int offset = static_cast<int>(text.data() - source);
     auto* constants = static_cast<Constant*>(palloc(sizeof(Constant) * static_cast<size_t>(count)));
     for (int i = 0; i < count; ++i) constants[i] = {jumble->clocations[i].location - offset, 0};
-    std::sort(constants, constants + count, [](const Constant& a, const Constant& b) { return a.location < b.location; });
+    std::sort(constants, constants + count,
+              [](const Constant& a, const Constant& b) { return a.location < b.location; });
     for (int i = 0; i < count; ++i) {
-        const bool outside = constants[i].location < 0 || static_cast<size_t>(constants[i].location) >= text.size();
-        if (outside || (i > 0 && constants[i].location == constants[i - 1].location)) constants[i].length = -1;
+        const bool outside =
+            constants[i].location < 0 || static_cast<size_t>(constants[i].location) >= text.size();
+        if (outside || (i > 0 && constants[i].location == constants[i - 1].location))
+            constants[i].length = -1;
     }
     scan_constants(terminated(text), constants, count, 0, nullptr);
     return replace_constants(text, constants, count, jumble->highest_extern_param_id);
@@ -157,7 +164,8 @@ void remember(int64 queryid, std::string_view normalized) {
     Remembered& slot = slot_of(queryid);
     slot.queryid = queryid;
     slot.known = plain_query_id(normalized, &slot.pgsm_query_id);
-    ring_put(slot, core::truncate_at_char(normalized, static_cast<size_t>(pgsm_query_max_len), text_encoding()));
+    ring_put(slot,
+             core::truncate_at_char(normalized, static_cast<size_t>(pgsm_query_max_len), text_encoding()));
 }
 
 }  // namespace
@@ -165,7 +173,8 @@ void remember(int64 queryid, std::string_view normalized) {
 core::TextEncoding text_encoding() {
     const int encoding = GetDatabaseEncoding();
     if (encoding == PG_UTF8) return core::TextEncoding::kUtf8;
-    return pg_database_encoding_max_length() == 1 ? core::TextEncoding::kSingleByte : core::TextEncoding::kMultiByte;
+    return pg_database_encoding_max_length() == 1 ? core::TextEncoding::kSingleByte
+                                                  : core::TextEncoding::kMultiByte;
 }
 
 std::string_view slice_text(const SourceSlice& slice) {
@@ -177,10 +186,12 @@ bool plain_query_id(std::string_view text, int64* id) {
     char* buffer = small;
     if (text.size() > sizeof small) {
         // In the log hook memory may be short: do without the id then.
-        buffer = static_cast<char*>(MemoryContextAllocExtended(CurrentMemoryContext, text.size(), MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM));
+        buffer = static_cast<char*>(MemoryContextAllocExtended(CurrentMemoryContext, text.size(),
+                                                               MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM));
         if (buffer == nullptr) return false;
     }
-    const size_t len = core::clean_text(text, {buffer, text.size() > sizeof small ? text.size() : sizeof small});
+    const size_t len =
+        core::clean_text(text, {buffer, text.size() > sizeof small ? text.size() : sizeof small});
     const bool fits = len <= INT_MAX;
     if (fits) *id = hash_text({buffer, len});
     if (buffer != small) pfree(buffer);
@@ -191,7 +202,8 @@ void remember_statement(int64 queryid, const SourceSlice& slice, JumbleStateArg 
     const Remembered& slot = slot_of(queryid);
     if (slot.queryid == queryid && slot.known && (!pgsm_normalized_query || text_remembered(slot))) return;
     if (!pgsm_enable_pgsm_query_id && !pgsm_normalized_query) return;
-    MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "pg_stat_monitor text", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext scratch =
+        AllocSetContextCreate(CurrentMemoryContext, "pg_stat_monitor text", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(scratch);
     const std::string_view text = slice_text(slice);
     remember(queryid, jumble != nullptr ? normalize_jumbled(text, slice.source, jumble) : text);
@@ -206,12 +218,17 @@ StatementText statement_text(int64 queryid, const SourceSlice& slice, bool norma
     const bool need_text = normalized && !(known && text_remembered(slot));
     if ((need_text || !known) && (normalized || pgsm_enable_pgsm_query_id))
         remember(queryid, normalize_scanned(slice_text(slice)));
-    result.has_pgsm_query_id = pgsm_enable_pgsm_query_id && slot.queryid == queryid && slot.known && slot.pgsm_query_id != 0;
+    result.has_pgsm_query_id =
+        pgsm_enable_pgsm_query_id && slot.queryid == queryid && slot.known && slot.pgsm_query_id != 0;
     result.pgsm_query_id = slot.pgsm_query_id;
-    if (!normalized) result.text = slice_text(slice);
-    else if (text_remembered(slot)) result.text = {text_ring + slot.text_at % kRingBytes, slot.text_len};
-    else result.text = normalize_scanned(slice_text(slice));
-    result.text = core::truncate_at_char(result.text, static_cast<size_t>(pgsm_query_max_len), text_encoding());
+    if (!normalized)
+        result.text = slice_text(slice);
+    else if (text_remembered(slot))
+        result.text = {text_ring + slot.text_at % kRingBytes, slot.text_len};
+    else
+        result.text = normalize_scanned(slice_text(slice));
+    result.text =
+        core::truncate_at_char(result.text, static_cast<size_t>(pgsm_query_max_len), text_encoding());
     return result;
 }
 

@@ -1,7 +1,7 @@
-// Texts and ids that can only be made where the statement is parsed: the text with its constants replaced, and
-// pgsm_query_id, which is the hash of that text. Executions need them later, maybe much later (prepared statements),
-// so each backend remembers them in 56 kB of its own, whatever it runs; what is forgotten is made again from the
-// source text by the scanner alone.
+// Texts and ids that can only be made where the statement is parsed: the text with its constants replaced,
+// and pgsm_query_id, which is the hash of that text. Executions need them later, maybe much later (prepared
+// statements), so each backend remembers them in 56 kB of its own, whatever it runs; what is forgotten is
+// made again from the source text by the scanner alone.
 #pragma once
 
 #include "core/api.hpp"
@@ -24,7 +24,7 @@ std::string_view slice_text(const SourceSlice& slice);
 void remember_statement(int64 queryid, const SourceSlice& slice, JumbleStateArg jumble);
 
 struct StatementText {
-    std::string_view text;   // normalised if that was asked for
+    std::string_view text;  // normalised if that was asked for
     int64 pgsm_query_id;
     bool has_pgsm_query_id;  // false: the setting is off, or no memory
 };

@@ -1,5 +1,5 @@
-// pg_stat_monitor_status: how full the memory is, what was lost, what the exporter does. One row, taken under the two
-// locks one after the other and made into datums when neither is held.
+// pg_stat_monitor_status: how full the memory is, what was lost, what the exporter does. One row, taken under
+// the two locks one after the other and made into datums when neither is held.
 #include "core/api.hpp"
 
 #include "pgglue/datum.hpp"
@@ -56,12 +56,18 @@ StoreFigures read_store_figures() {
 
 const char* state_name(ExporterState state) {
     switch (state) {
-        case ExporterState::not_started: return "not started";
-        case ExporterState::idle: return "idle";
-        case ExporterState::exporting: return "exporting";
-        case ExporterState::no_database: return "no database";
-        case ExporterState::failing: return "failing";
-        case ExporterState::disabled: return "disabled";
+    case ExporterState::not_started:
+        return "not started";
+    case ExporterState::idle:
+        return "idle";
+    case ExporterState::exporting:
+        return "exporting";
+    case ExporterState::no_database:
+        return "no database";
+    case ExporterState::failing:
+        return "failing";
+    case ExporterState::disabled:
+        return "disabled";
     }
     return "unknown";
 }

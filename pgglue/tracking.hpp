@@ -8,22 +8,24 @@
 
 namespace pgsm::glue {
 
-/// While it is not zero this backend records nothing: set around our own SQL (the export's INSERTs). Plain counter:
-/// whoever raises it lowers it again in PG_FINALLY; the transaction's end sets it back to zero as well.
+/// While it is not zero this backend records nothing: set around our own SQL (the export's INSERTs). Plain
+/// counter: whoever raises it lowers it again in PG_FINALLY; the transaction's end sets it back to zero as
+/// well.
 extern int tracking_suspended;
 
-/// Depth of executor, planner and utility calls that the code running now is inside of; 0 for the client's statement.
+/// Depth of executor, planner and utility calls that the code running now is inside of; 0 for the client's
+/// statement.
 extern int nesting_level;
 
 /// True when a statement at this level is to be recorded.
 bool tracks_level(int level);
 
-/// The statement of the client that ran last, for the rows of its errors: when an error is reported, the hooks that
-/// ran it have been left already.
+/// The statement of the client that ran last, for the rows of its errors: when an error is reported, the
+/// hooks that ran it have been left already.
 struct ClientStatement {
-    int64 queryid;                // 0: it has none
-    const char* client_string;    // debug_query_string when it was noted
-    TimestampTz message_time;     // start of the client message it belongs to
+    int64 queryid;              // 0: it has none
+    const char* client_string;  // debug_query_string when it was noted
+    TimestampTz message_time;   // start of the client message it belongs to
 };
 extern ClientStatement last_statement;
 void note_client_statement(int64 queryid);

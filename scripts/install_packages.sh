@@ -8,6 +8,7 @@ wanted=(
     "postgresql-$major" "postgresql-server-dev-$major"
     g++ clang meson ninja-build pkg-config
     doctest-dev libxxhash-dev
+    libkrb5-dev libssl-dev  # libpq-be.h, which has the client address, includes their headers
     python3 python3-yaml python3-jinja2
     perl libipc-run-perl
 )

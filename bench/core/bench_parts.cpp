@@ -63,3 +63,5 @@ BENCHMARK(intern_new_text);
 
 }  // namespace
 }  // namespace pgsm::core::bench
+
+BENCHMARK_MAIN();

@@ -4,7 +4,7 @@
 CREATE OR REPLACE FUNCTION pg_stat_monitor_reset()
 RETURNS void
 AS 'MODULE_PATHNAME', 'pg_stat_monitor_reset'
-LANGUAGE C PARALLEL SAFE;
+LANGUAGE C PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION pg_stat_monitor_reset() FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION pg_stat_monitor_version()

@@ -1,4 +1,5 @@
-// A store on a plain buffer, statements to record into it, and sums over what it shows: shared by the store's tests.
+// A store on a plain buffer, statements to record into it, and sums over what it shows: shared by the store's
+// tests.
 #pragma once
 
 #include "core/image.hpp"
@@ -20,7 +21,7 @@ constexpr std::int64_t kNoon = 757'382'400'000'000 + kMinute / 2;
 
 /// Memory of which every byte counts: AddressSanitizer watches its end.
 class Region {
-  public:
+public:
     explicit Region(std::size_t bytes) : words_(new std::uint64_t[(bytes + 7) / 8]), bytes_(bytes) {
         std::memset(words_, 0xa5, (bytes + 7) / 8 * 8);
     }
@@ -34,7 +35,7 @@ class Region {
     ~Region() { delete[] words_; }
     std::span<std::byte> bytes() { return {reinterpret_cast<std::byte*>(words_), bytes_}; }
 
-  private:
+private:
     std::uint64_t* words_;
     std::size_t bytes_;
 };
@@ -46,8 +47,9 @@ inline StoreConfig config_of(std::uint64_t store_bytes, std::uint64_t text_bytes
 inline StoreConfig default_config() { return config_of(2 * 1024 * 1024 - 8 * 1024, 1024 * 1024); }
 
 class OwnStore {
-  public:
-    explicit OwnStore(const StoreConfig& config, std::int64_t now_us = kNoon) : memory_(region_bytes(config)) {
+public:
+    explicit OwnStore(const StoreConfig& config, std::int64_t now_us = kNoon)
+        : memory_(region_bytes(config)) {
         REQUIRE(store_create(memory_.bytes(), config, now_us, store) == Status::kOk);
     }
     /// Goes on at another address; whoever kept a pointer meets rubbish.
@@ -62,7 +64,7 @@ class OwnStore {
 
     Store store{};
 
-  private:
+private:
     Region memory_;
 };
 
@@ -80,7 +82,8 @@ struct Statement {
     }
 };
 
-inline std::string session_text(std::string_view user, std::string_view database, std::string_view application) {
+inline std::string session_text(std::string_view user, std::string_view database,
+                                std::string_view application) {
     char packed[512];
     const ClientAddress address{4, {10, 1, 2, 3}};
     return {packed, pack_session({address, 6, user, database, application}, packed, sizeof packed)};
@@ -193,7 +196,7 @@ inline void check_equal(const Counters& left, const Counters& right) {
 
 /// A private copy of all that a store shows.
 class OwnCopy {
-  public:
+public:
     explicit OwnCopy(Store from) : memory_(copy_bytes(from)) {
         store = copy_frame(from, memory_.bytes());
         each_bucket(from, [&](const Bucket& bucket) {
@@ -213,7 +216,7 @@ class OwnCopy {
 
     Store store{};
 
-  private:
+private:
     Region memory_;
 };
 

@@ -65,7 +65,8 @@ TEST_CASE("ring: a clock that goes back gives no start twice") {
     fill_and_rotate(store, kAligned + 2 * kMinute - 5);
     CHECK(store.running().start_us == kAligned + 2 * kMinute + 1);
     CHECK(store.bucket(2).end_us == store.bucket(2).start_us);
-    // By an hour: due at once, and the starts are those of the new clock, none of them one that was aligned before.
+    // By an hour: due at once, and the starts are those of the new clock, none of them one that was aligned
+    // before.
     const std::int64_t back = kAligned - 60 * kMinute;
     CHECK(rotation_due(store, back));
     fill_and_rotate(store, back);
@@ -78,9 +79,8 @@ TEST_CASE("ring: a clock that goes back gives no start twice") {
     fill_and_rotate(store, kAligned + 3 * kMinute + 3);
     CHECK(store.running().start_us == kAligned + 3 * kMinute);
     each_bucket(store, [&](const Bucket& left) {
-        each_bucket(store, [&](const Bucket& right) {
-            CHECK((&left == &right || left.start_us != right.start_us));
-        });
+        each_bucket(
+            store, [&](const Bucket& right) { CHECK((&left == &right || left.start_us != right.start_us)); });
     });
 }
 
@@ -116,7 +116,8 @@ TEST_CASE("ring: buckets that are exported do not count as waiting, and are no l
     const Store store = own.store;
     for (int i = 1; i <= 3; ++i) fill_and_rotate(store, kAligned + i * kMinute);
     store.bucket(1).exported = true;
-    fill_and_rotate(store, kAligned + 4 * kMinute, 2);  // three wait: the first one goes, not the exported one
+    fill_and_rotate(store, kAligned + 4 * kMinute,
+                    2);  // three wait: the first one goes, not the exported one
     CHECK(number_at(store, 0) == 2);
     CHECK(store.bucket(0).exported);
     CHECK(own.header().usage.buckets_lost == 1);
@@ -169,7 +170,8 @@ TEST_CASE("ring: a full ring gives up its oldest bucket alone, whatever is behin
     fill_and_rotate(store, now += kMinute);
     fill_and_rotate(store, now += kMinute);  // the exported one is the oldest now
     CHECK(own.header().usage.buckets_lost == 3);
-    for (std::uint32_t i = 0; i < 3 * slots; ++i) fill_and_rotate(store, now += kMinute);  // around more than once
+    for (std::uint32_t i = 0; i < 3 * slots; ++i)
+        fill_and_rotate(store, now += kMinute);  // around more than once
     CHECK(number_at(store, 0) + slots - 1 == store.running().number);
     CHECK(store_check(store));
 }

@@ -233,7 +233,8 @@ TEST_CASE("evict: where there is a residual entry but no room, samples go into i
     while (take_block(store, bucket, 8) != 0) {
     }
     CHECK(record_now(store, statement(2, 10), execution(1)) == Status::kFolded);
-    CHECK(record_now(store, statement(3, 11), execution(1)) == Status::kFolded);  // of another owner: totals count
+    CHECK(record_now(store, statement(3, 11), execution(1)) ==
+          Status::kFolded);  // of another owner: totals count
     Counters needs_part = execution(1);
     needs_part.io.wal_bytes = 1;
     CHECK(record_now(store, statement(4, 10), needs_part) == Status::kLost);
@@ -261,14 +262,16 @@ TEST_CASE("evict: 50 heavy statements among 100,000 light ones are all there at 
         // Shares of 0.05 % to 1 %, each in 20 to 500 executions.
         double share_sum = 0;
         std::vector<double> shares;
-        for (int i = 0; i < 50; ++i) shares.push_back(0.0005 + 0.0095 * static_cast<double>(random() % 1000) / 1000);
+        for (int i = 0; i < 50; ++i)
+            shares.push_back(0.0005 + 0.0095 * static_cast<double>(random() % 1000) / 1000);
         shares[0] = 0.0005;
         for (const double share : shares) share_sum += share;
         const double total = light / (1 - share_sum);
         for (std::size_t i = 0; i < shares.size(); ++i) {
             const auto runs = static_cast<std::uint32_t>(20 + random() % 480);
             for (std::uint32_t n = 0; n < runs; ++n)
-                events.push_back({1'000'000 + static_cast<std::int64_t>(i), static_cast<float>(total * shares[i] / runs)});
+                events.push_back(
+                    {1'000'000 + static_cast<std::int64_t>(i), static_cast<float>(total * shares[i] / runs)});
         }
         std::shuffle(events.begin(), events.end(), random);
 
@@ -292,11 +295,12 @@ TEST_CASE("evict: 50 heavy statements among 100,000 light ones are all there at 
         CHECK(sums_of(own.store).counters.hot.exec.count == static_cast<std::int64_t>(events.size()));
         CHECK(own.header().usage.texts_missing == 0);
         CHECK(own.header().usage.entries_evicted > 90'000);
-        // Whoever is not there has at most the floor, and that is at most the share of one of the entries that stay
-        // when a sixteenth goes.
+        // Whoever is not there has at most the floor, and that is at most the share of one of the entries
+        // that stay when a sixteenth goes.
         const Bucket& bucket = own.store.running();
         CHECK(static_cast<double>(bucket.floor) < total / (bucket.entries * 15.0 / 16) * 1.02);
         if (seed == 1)
-            MESSAGE(own.store.running().entries, " entries, floor ", own.store.running().floor, " ms of ", total, " ms");
+            MESSAGE(own.store.running().entries, " entries, floor ", own.store.running().floor, " ms of ",
+                    total, " ms");
     }
 }

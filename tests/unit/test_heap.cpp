@@ -37,7 +37,8 @@ TEST_CASE("heap: random blocks keep their bytes, and all of it comes back") {
         std::uint32_t refused = 0;
         for (int i = 0; i < 20'000; ++i) {
             if (random() % 5 < 3) {
-                const auto size = static_cast<std::uint32_t>(random() % 20 == 0 ? random() % (bytes / 2) : random() % 300);
+                const auto size =
+                    static_cast<std::uint32_t>(random() % 20 == 0 ? random() % (bytes / 2) : random() % 300);
                 const Ref block = heap_alloc(own.base(), own.heap, size);
                 if (block == 0) {
                     ++refused;
@@ -64,7 +65,8 @@ TEST_CASE("heap: random blocks keep their bytes, and all of it comes back") {
             REQUIRE(own.heap.blocks == blocks.size());
             Ref end = own.heap.first;
             if (!blocks.empty())
-                end = blocks.rbegin()->first + heap_block_bytes(own.base(), blocks.rbegin()->first) / kUnitBytes;
+                end = blocks.rbegin()->first +
+                      heap_block_bytes(own.base(), blocks.rbegin()->first) / kUnitBytes;
             REQUIRE(own.heap.high_water == end);
             if (i % 100 == 0) REQUIRE(own.good());
         }
@@ -74,7 +76,8 @@ TEST_CASE("heap: random blocks keep their bytes, and all of it comes back") {
         CHECK(heap_used_bytes(own.heap) == 0);
         CHECK(own.heap.high_water == own.heap.first);
         // One free block again: it can be had as a whole.
-        CHECK(heap_alloc(own.base(), own.heap, static_cast<std::uint32_t>(heap_total_bytes(own.heap)) - 4) != 0);
+        CHECK(heap_alloc(own.base(), own.heap, static_cast<std::uint32_t>(heap_total_bytes(own.heap)) - 4) !=
+              0);
     }
 }
 

@@ -58,7 +58,9 @@ void use_everything(Store store) {
     CHECK(store.header().heap.blocks == 0);
 }
 
-Status adopt(std::span<std::byte> bytes, const ImageHead& head, Store& out) { return adopt_image(head, bytes, out); }
+Status adopt(std::span<std::byte> bytes, const ImageHead& head, Store& out) {
+    return adopt_image(head, bytes, out);
+}
 
 }  // namespace
 
@@ -138,7 +140,8 @@ TEST_CASE("image: bytes that do not fit together are refused, whatever their che
         CAPTURE(tried);
         const std::span<std::byte> bytes = own.bytes();
         // The head is made by hand: image_head() believes the header.
-        const ImageHead head{0, own.header().layout, bytes.size(), hash64(std::span<const std::byte>{bytes}, 0)};
+        const ImageHead head{0, own.header().layout, bytes.size(),
+                             hash64(std::span<const std::byte>{bytes}, 0)};
         CHECK(adopt(bytes, head, loaded) == Status::kDamaged);
     };
     const auto first = [](Store store) -> Entry& { return *store.entry(store.running().first_entry); };

@@ -17,13 +17,15 @@ TEST_CASE("packed texts: what goes in comes out") {
     CHECK(back.database == "database");
     CHECK(back.application == "psql ; x");
 
-    const NestTexts nest = unpack_nest({packed, pack_nest({-5, INT64_MIN, "select f()", "Seq Scan"}, packed, sizeof packed)});
+    const NestTexts nest =
+        unpack_nest({packed, pack_nest({-5, INT64_MIN, "select f()", "Seq Scan"}, packed, sizeof packed)});
     CHECK(nest.parent_queryid == -5);
     CHECK(nest.planid == INT64_MIN);
     CHECK(nest.parent == "select f()");
     CHECK(nest.plan == "Seq Scan");
 
-    const Notes notes = unpack_notes({packed, pack_notes({"42P01", "no such table", "/* c */"}, packed, sizeof packed)});
+    const Notes notes =
+        unpack_notes({packed, pack_notes({"42P01", "no such table", "/* c */"}, packed, sizeof packed)});
     CHECK(notes.sqlcode == "42P01");
     CHECK(notes.message == "no such table");
     CHECK(notes.comments == "/* c */");

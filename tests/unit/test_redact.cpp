@@ -21,7 +21,8 @@ TEST_CASE("passwords are replaced wherever a utility statement writes them") {
           "alter user a encrypted password '***' valid until 'x'");
     CHECK(redact("ALTER ROLE a PASSWORD 'it''s'") == "ALTER ROLE a PASSWORD '***'");
     CHECK(redact("ALTER ROLE a PASSWORD $x$secret$x$ LOGIN") == "ALTER ROLE a PASSWORD '***' LOGIN");
-    CHECK(redact("ALTER ROLE a PASSWORD /* 'no' */ -- x\n 'secret'") == "ALTER ROLE a PASSWORD /* 'no' */ -- x\n '***'");
+    CHECK(redact("ALTER ROLE a PASSWORD /* 'no' */ -- x\n 'secret'") ==
+          "ALTER ROLE a PASSWORD /* 'no' */ -- x\n '***'");
     CHECK(redact("ALTER ROLE a PASSWORD U&'\\0061'") == "ALTER ROLE a PASSWORD '***'");
     CHECK(redact("CREATE USER MAPPING FOR a SERVER s OPTIONS (user 'u', password 'p')") ==
           "CREATE USER MAPPING FOR a SERVER s OPTIONS (user 'u', password '***')");
@@ -39,8 +40,9 @@ TEST_CASE("a password that is not closed does not get out either") {
 }
 
 TEST_CASE("what is no password stays") {
-    for (const std::string_view text : {"", "password", "ALTER ROLE a PASSWORD NULL", "SET password_encryption = md5",
-                                        "VACUUM t", "COMMENT ON COLUMN u.password IS NULL"})
+    for (const std::string_view text :
+         {"", "password", "ALTER ROLE a PASSWORD NULL", "SET password_encryption = md5", "VACUUM t",
+          "COMMENT ON COLUMN u.password IS NULL"})
         CHECK(redact(text) == text);
     CHECK_FALSE(pgsm::core::mentions_password("select pass word"));
     CHECK(pgsm::core::mentions_password("x PassWord y"));
@@ -48,7 +50,8 @@ TEST_CASE("what is no password stays") {
 
 TEST_CASE("redacting any text keeps within the announced room and never reads outside") {
     std::mt19937 random{7};
-    const std::string_view pieces[]{"password", "PASSWORD ", "'", "''", "=", " ", "$", "$a$", "/*", "*/", "--", "\n", "E'", "U&'", "x", "\\"};
+    const std::string_view pieces[]{"password", "PASSWORD ", "'",  "''", "=",  " ",   "$", "$a$",
+                                    "/*",       "*/",        "--", "\n", "E'", "U&'", "x", "\\"};
     for (int round = 0; round < 20000; ++round) {
         std::string text;
         for (auto n = random() % 20; n > 0; --n) text += pieces[random() % std::size(pieces)];

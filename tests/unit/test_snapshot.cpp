@@ -47,7 +47,8 @@ bool is_blank(const T& field) {
     } else {
         T zero{}, pattern;
         std::memset(static_cast<void*>(&pattern), 0xaa, sizeof pattern);
-        return std::memcmp(&field, &zero, sizeof zero) == 0 || std::memcmp(&field, &pattern, sizeof pattern) == 0;
+        return std::memcmp(&field, &zero, sizeof zero) == 0 ||
+               std::memcmp(&field, &pattern, sizeof pattern) == 0;
     }
 }
 
@@ -74,23 +75,81 @@ TEST_CASE("snapshot: a full entry leaves no field of its row empty") {
         ++columns;
     };
 #define FILLED(field) filled(#field, row.field)
-    FILLED(bucket); FILLED(bucket_start_time); FILLED(userid); FILLED(username); FILLED(dbid); FILLED(datname);
-    FILLED(client_ip); FILLED(pgsm_query_id); FILLED(queryid); FILLED(toplevel); FILLED(top_queryid); FILLED(query);
-    FILLED(comments); FILLED(planid); FILLED(query_plan); FILLED(top_query); FILLED(application_name);
-    FILLED(relations); FILLED(cmd_type); FILLED(cmd_type_text); FILLED(elevel); FILLED(sqlcode); FILLED(message);
-    FILLED(calls); FILLED(total_exec_time); FILLED(min_exec_time); FILLED(max_exec_time); FILLED(mean_exec_time);
-    FILLED(stddev_exec_time); FILLED(rows); FILLED(shared_blks_hit); FILLED(shared_blks_read);
-    FILLED(shared_blks_dirtied); FILLED(shared_blks_written); FILLED(local_blks_hit); FILLED(local_blks_read);
-    FILLED(local_blks_dirtied); FILLED(local_blks_written); FILLED(temp_blks_read); FILLED(temp_blks_written);
-    FILLED(shared_blk_read_time); FILLED(shared_blk_write_time); FILLED(local_blk_read_time);
-    FILLED(local_blk_write_time); FILLED(temp_blk_read_time); FILLED(temp_blk_write_time); FILLED(resp_calls.count);
-    FILLED(cpu_user_time); FILLED(cpu_sys_time); FILLED(wal_records); FILLED(wal_fpi); FILLED(wal_bytes);
-    FILLED(bucket_done); FILLED(plans); FILLED(total_plan_time); FILLED(min_plan_time); FILLED(max_plan_time);
-    FILLED(mean_plan_time); FILLED(stddev_plan_time); FILLED(jit_functions); FILLED(jit_generation_time);
-    FILLED(jit_inlining_count); FILLED(jit_inlining_time); FILLED(jit_optimization_count);
-    FILLED(jit_optimization_time); FILLED(jit_emission_count); FILLED(jit_emission_time); FILLED(jit_deform_count);
-    FILLED(jit_deform_time); FILLED(stats_since); FILLED(minmax_stats_since); FILLED(exported_at);
-    FILLED(wal_buffers_full); FILLED(parallel_workers_to_launch); FILLED(parallel_workers_launched);
+    FILLED(bucket);
+    FILLED(bucket_start_time);
+    FILLED(userid);
+    FILLED(username);
+    FILLED(dbid);
+    FILLED(datname);
+    FILLED(client_ip);
+    FILLED(pgsm_query_id);
+    FILLED(queryid);
+    FILLED(toplevel);
+    FILLED(top_queryid);
+    FILLED(query);
+    FILLED(comments);
+    FILLED(planid);
+    FILLED(query_plan);
+    FILLED(top_query);
+    FILLED(application_name);
+    FILLED(relations);
+    FILLED(cmd_type);
+    FILLED(cmd_type_text);
+    FILLED(elevel);
+    FILLED(sqlcode);
+    FILLED(message);
+    FILLED(calls);
+    FILLED(total_exec_time);
+    FILLED(min_exec_time);
+    FILLED(max_exec_time);
+    FILLED(mean_exec_time);
+    FILLED(stddev_exec_time);
+    FILLED(rows);
+    FILLED(shared_blks_hit);
+    FILLED(shared_blks_read);
+    FILLED(shared_blks_dirtied);
+    FILLED(shared_blks_written);
+    FILLED(local_blks_hit);
+    FILLED(local_blks_read);
+    FILLED(local_blks_dirtied);
+    FILLED(local_blks_written);
+    FILLED(temp_blks_read);
+    FILLED(temp_blks_written);
+    FILLED(shared_blk_read_time);
+    FILLED(shared_blk_write_time);
+    FILLED(local_blk_read_time);
+    FILLED(local_blk_write_time);
+    FILLED(temp_blk_read_time);
+    FILLED(temp_blk_write_time);
+    FILLED(resp_calls.count);
+    FILLED(cpu_user_time);
+    FILLED(cpu_sys_time);
+    FILLED(wal_records);
+    FILLED(wal_fpi);
+    FILLED(wal_bytes);
+    FILLED(bucket_done);
+    FILLED(plans);
+    FILLED(total_plan_time);
+    FILLED(min_plan_time);
+    FILLED(max_plan_time);
+    FILLED(mean_plan_time);
+    FILLED(stddev_plan_time);
+    FILLED(jit_functions);
+    FILLED(jit_generation_time);
+    FILLED(jit_inlining_count);
+    FILLED(jit_inlining_time);
+    FILLED(jit_optimization_count);
+    FILLED(jit_optimization_time);
+    FILLED(jit_emission_count);
+    FILLED(jit_emission_time);
+    FILLED(jit_deform_count);
+    FILLED(jit_deform_time);
+    FILLED(stats_since);
+    FILLED(minmax_stats_since);
+    FILLED(exported_at);
+    FILLED(wal_buffers_full);
+    FILLED(parallel_workers_to_launch);
+    FILLED(parallel_workers_launched);
 #undef FILLED
     CHECK(columns == kAllColumnCount);
     for (std::uint32_t column = 0; column < kAllColumnCount; ++column) {
@@ -145,12 +204,13 @@ TEST_CASE("snapshot: an entry with nothing but an execution, and a residual one"
     CHECK(row.query == "Query string not available");
     CHECK_FALSE(row.toplevel);
     CHECK(row.resp_calls.cell[1] == 1);
-    for (const Column column : {Column::pgsm_query_id, Column::top_queryid, Column::planid, Column::query_plan,
-                                Column::top_query, Column::application_name, Column::comments, Column::sqlcode,
-                                Column::message, Column::relations})
+    for (const Column column :
+         {Column::pgsm_query_id, Column::top_queryid, Column::planid, Column::query_plan, Column::top_query,
+          Column::application_name, Column::comments, Column::sqlcode, Column::message, Column::relations})
         CHECK(null(row, column));
-    for (const Column column : {Column::queryid, Column::username, Column::datname, Column::client_ip, Column::query,
-                                Column::elevel, Column::cmd_type_text, Column::temp_blks_read, Column::resp_calls})
+    for (const Column column :
+         {Column::queryid, Column::username, Column::datname, Column::client_ip, Column::query,
+          Column::elevel, Column::cmd_type_text, Column::temp_blks_read, Column::resp_calls})
         CHECK_FALSE(null(row, column));
 
     REQUIRE(record_now(store, full_statement(), every_counter(), 0) == Status::kOk);
@@ -166,8 +226,8 @@ TEST_CASE("snapshot: an entry with nothing but an execution, and a residual one"
     CHECK(rest.elevel == 0);
     CHECK(rest.toplevel);
     for (const Column column : {Column::queryid, Column::pgsm_query_id, Column::top_queryid, Column::planid,
-                                Column::query_plan, Column::top_query, Column::application_name, Column::comments,
-                                Column::sqlcode, Column::message, Column::relations})
+                                Column::query_plan, Column::top_query, Column::application_name,
+                                Column::comments, Column::sqlcode, Column::message, Column::relations})
         CHECK(null(rest, column));
     CHECK_FALSE(null(rest, Column::query));
 }
@@ -198,7 +258,8 @@ TEST_CASE("snapshot: a copy shows the same rows and does not follow the original
     each_entry(copy.store, copy.store.running(), [&](const Entry& entry) {
         const Row row = row_of(copy.store, copy.store.running(), entry);
         REQUIRE(at < before.size());
-        CHECK(std::string(row.query) + std::string(row.username) + std::to_string(row.wal_bytes) == before[at++]);
+        CHECK(std::string(row.query) + std::string(row.username) + std::to_string(row.wal_bytes) ==
+              before[at++]);
     });
     CHECK(at == before.size());
 }
@@ -212,7 +273,8 @@ TEST_CASE("snapshot: the top ones by time are kept, in that order, and the rest 
         for (std::uint32_t i = 0; i < 800; ++i) {
             if (i == 400) rotate(store, kNoon + kMinute, 2);
             for (std::uint32_t n = 0; n < 3; ++n)
-                REQUIRE(record_now(store, statement(i, 10 + i % 200), execution(static_cast<double>(random() % 1000)),
+                REQUIRE(record_now(store, statement(i, 10 + i % 200),
+                                   execution(static_cast<double>(random() % 1000)),
                                    static_cast<std::uint32_t>(random() % cells)) == Status::kOk);
         }
         REQUIRE(own.header().usage.entries_evicted == 0);

@@ -113,8 +113,8 @@ TEST_CASE("store: an inline count that is full goes on with 64 bits") {
 
 TEST_CASE("store: since is exact for years and never before the bucket") {
     Entry entry{};
-    for (const std::int64_t us : {std::int64_t{0}, std::int64_t{1}, std::int64_t{0xffffffff}, std::int64_t{0x100000000},
-                                  kMostSince}) {
+    for (const std::int64_t us : {std::int64_t{0}, std::int64_t{1}, std::int64_t{0xffffffff},
+                                  std::int64_t{0x100000000}, kMostSince}) {
         set_since(entry, us);
         CHECK(since_us(entry) == us);
     }
@@ -133,7 +133,8 @@ TEST_CASE("store: the bucket before lends its texts, if they are of the wanted k
     error.flags |= kError;
     error.identity.flags = error.flags;
     plain.relations = "public.t";
-    for (const Statement* s : {&plain, &normalized, &error}) REQUIRE(record_now(store, *s, execution(1)) == Status::kOk);
+    for (const Statement* s : {&plain, &normalized, &error})
+        REQUIRE(record_now(store, *s, execution(1)) == Status::kOk);
     const std::uint32_t texts = own.header().texts.texts;
     rotate(store, kNoon + kMinute, 2);
     const auto again = [&](const Statement& s, bool wanted) {
@@ -172,7 +173,8 @@ TEST_CASE("store: texts that found no room are counted, and asked for again") {
     CHECK(find_now(store, s)->text == 0);
     CHECK(find_now(store, s)->session != 0);
     rotate(store, kNoon + kMinute, 2);
-    CHECK(record(store, s.key(), nullptr, false, execution(1), 0, kNoon + kMinute) == Status::kNeedsDescription);
+    CHECK(record(store, s.key(), nullptr, false, execution(1), 0, kNoon + kMinute) ==
+          Status::kNeedsDescription);
     CHECK(store_check(store));
 }
 
@@ -237,7 +239,8 @@ TEST_CASE("store: two buckets of 4000 statements with their texts, counters and 
             s.query.resize(100, '.');
             Counters sample = execution(1);
             sample.io.wal_bytes = 100;
-            for (const std::uint32_t cell : {2u, 3u, 9u}) REQUIRE(record_now(store, s, sample, cell, now) == Status::kOk);
+            for (const std::uint32_t cell : {2u, 3u, 9u})
+                REQUIRE(record_now(store, s, sample, cell, now) == Status::kOk);
         }
     }
     const Usage& usage = own.header().usage;
@@ -257,9 +260,9 @@ TEST_CASE("store: two buckets of 4000 statements with their texts, counters and 
     CHECK(sums.cells[9] == 8000);
     MESSAGE("entry heap: ", heap_used_bytes(own.header().heap), " of ", heap_total_bytes(own.header().heap),
             " bytes; text heap: ", heap_used_bytes(own.header().texts.heap), " of ",
-            heap_total_bytes(own.header().texts.heap), "; sizeof Entry ", sizeof(Entry), ", Bucket ", sizeof(Bucket),
-            ", Header ", sizeof(Header), ", ring slots ", own.header().ring_slots, ", chains ",
-            own.header().heads_mask + 1);
+            heap_total_bytes(own.header().texts.heap), "; sizeof Entry ", sizeof(Entry), ", Bucket ",
+            sizeof(Bucket), ", Header ", sizeof(Header), ", ring slots ", own.header().ring_slots,
+            ", chains ", own.header().heads_mask + 1);
 }
 
 TEST_CASE("store: everything goes on after a move to another address") {

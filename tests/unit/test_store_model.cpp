@@ -1,6 +1,6 @@
-// Random operations on a store beside a model that has no limits. Whatever happens (eviction, rotation, cuts, export,
-// buckets given up, reset, a move to another address), what the store shows, what was exported and what it says it has
-// lost add up to what was recorded: calls, rows, times, blocks, WAL, cells.
+// Random operations on a store beside a model that has no limits. Whatever happens (eviction, rotation, cuts,
+// export, buckets given up, reset, a move to another address), what the store shows, what was exported and
+// what it says it has lost add up to what was recorded: calls, rows, times, blocks, WAL, cells.
 #include "store_fixture.hpp"
 
 #include <algorithm>
@@ -20,7 +20,7 @@ struct ModelBucket {
 };
 
 class Run {
-  public:
+public:
     Run(const StoreConfig& config, std::uint32_t seed, std::uint32_t statements, std::uint32_t owners)
         : own_(config), random_(seed), owners_(owners), statements_(statements) {}
 
@@ -35,7 +35,7 @@ class Run {
     std::uint64_t exported_buckets = 0;
     Usage& usage() { return own_.header().usage; }
 
-  private:
+private:
     Store store() const { return own_.store; }
     std::uint32_t below(std::uint32_t limit) { return static_cast<std::uint32_t>(random_() % limit); }
     bool chance(std::uint32_t one_in) { return below(one_in) == 0; }
@@ -64,7 +64,8 @@ class Run {
         c.hot.cpu_user_time = below(100);
         c.hot.cpu_sys_time = below(10);
         if (chance(2)) c.io = {below(9), below(9), below(9), below(9), below(3), below(999)};
-        if (chance(40)) c.buffers = {1, below(9), 2, below(9), 3, below(9), 0.25 * below(9), 1, 2, 0.5, 4, 0.75};
+        if (chance(40))
+            c.buffers = {1, below(9), 2, below(9), 3, below(9), 0.25 * below(9), 1, 2, 0.5, 4, 0.75};
         if (chance(30)) c.plan.plan = moments_of(0.25 * below(100));
         if (chance(100)) c.jit = {1, 0.5, 2, 0.25, 3, 1, 4, 2, 5, 3, below(9), 6, 7};
         return c;
@@ -114,8 +115,10 @@ class Run {
     }
 
     void rotate_one() {
-        if (chance(8)) now_ -= below(3 * static_cast<std::uint32_t>(kMinute));
-        else if (!chance(3)) now_ += kMinute / 2 + below(static_cast<std::uint32_t>(kMinute));
+        if (chance(8))
+            now_ -= below(3 * static_cast<std::uint32_t>(kMinute));
+        else if (!chance(3))
+            now_ += kMinute / 2 + below(static_cast<std::uint32_t>(kMinute));
         if (!chance(3) && !rotation_due(store(), now_)) return;
         rotate(store(), now_, chance(3) ? 2 : UINT32_MAX);
         follow_losses();
@@ -164,12 +167,26 @@ class Run {
     void operation() {
         if (!chance(150)) return record_one();
         switch (below(12)) {
-        case 0: case 1: case 2: case 3: case 4: return rotate_one();
-        case 5: case 6: return export_some();
-        case 7: case 8: return release_some();
-        case 9: static_cast<void>(reclaim(store(), below(40))); return;
-        case 10: own_.move(); return;
-        default: break;
+        case 0:
+        case 1:
+        case 2:
+        case 3:
+        case 4:
+            return rotate_one();
+        case 5:
+        case 6:
+            return export_some();
+        case 7:
+        case 8:
+            return release_some();
+        case 9:
+            static_cast<void>(reclaim(store(), below(40)));
+            return;
+        case 10:
+            own_.move();
+            return;
+        default:
+            break;
         }
         if (!chance(8)) return;
         reset(store(), now_);

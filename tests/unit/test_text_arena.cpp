@@ -16,7 +16,9 @@ struct OwnTexts {
         texts_init(base(), arena, 0, bytes);
     }
     std::byte* base() { return reinterpret_cast<std::byte*>(words.data()); }
-    Ref intern(std::string_view text, TextUse use = TextUse::ordinary) { return text_intern(base(), arena, text, use); }
+    Ref intern(std::string_view text, TextUse use = TextUse::ordinary) {
+        return text_intern(base(), arena, text, use);
+    }
     std::string_view view(Ref text) { return text_view(base(), text); }
     std::uint64_t references() {
         std::uint64_t n = 0;
