@@ -5,17 +5,13 @@
 // reader shows a stamped bucket exactly when its snapshot does not see the stamping transaction
 // (visibility.cpp), and the table's rows follow the same rule by themselves. Case by case:
 //   - Snapshot older than the commit: it sees neither the rows nor the end of the transaction; the bucket is
-//   live. This
-//     needs the memory until no such snapshot is left: release_exported_buckets().
+//     live. This needs the memory until no such snapshot is left: release_exported_buckets().
 //   - Snapshot younger than the commit: it sees the rows. The stamp was written before the commit under the
-//   store lock
-//     which the reader takes after taking its snapshot, so it sees the stamp, too: the bucket is not live.
+//     store lock, which the reader takes after taking its snapshot, so it sees the stamp, too: not live.
 //   - The transaction rolls back, or the part of it that exported does: the rows vanish, the callback below
-//   takes the
-//     stamp back; before that and after it the bucket is live for everybody.
+//     takes the stamp back; before that and after it the bucket is live for everybody.
 //   - The exporting transaction itself: each row carries the command id of its INSERT, the stamp that of a
-//   command
-//     behind the last INSERT with no snapshot taken in between. A snapshot of an earlier command (the
+//     command behind the last INSERT with no snapshot taken in between. A snapshot of an earlier command (the
 //     statement that calls the export, an open cursor) sees the bucket and none of the rows, one of a later
 //     command all the rows and not the bucket.
 //
