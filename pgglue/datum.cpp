@@ -21,9 +21,20 @@ extern "C" {
 namespace pgsm::glue {
 namespace {
 
+/// True when no byte has its high bit set or is 0. Eight bytes at a time: every text of every row comes by
+/// here.
 bool is_ascii(std::string_view value) {
-    for (const char c : value)
-        if (IS_HIGHBIT_SET(c) || c == '\0') return false;
+    constexpr uint64 kHighBits = 0x8080808080808080;
+    constexpr uint64 kOnes = 0x0101010101010101;
+    std::size_t at = 0;
+    for (; at + sizeof(uint64) <= value.size(); at += sizeof(uint64)) {
+        uint64 word;
+        std::memcpy(&word, value.data() + at, sizeof word);
+        // word - kOnes borrows into the high bit of a byte that is 0.
+        if (((word | (word - kOnes)) & kHighBits) != 0) return false;
+    }
+    for (; at < value.size(); ++at)
+        if (IS_HIGHBIT_SET(value[at]) || value[at] == '\0') return false;
     return true;
 }
 
@@ -145,11 +156,29 @@ Datum text_list_joined_datum(const DatumContext& ctx, std::string_view value) {
 }
 
 Datum cells_datum(const DatumContext&, const core::ResponseCells& cells) {
-    Datum elements[core::kMaxHistogramCells];
-    char digits[MAXINT8LEN + 1];
-    for (uint32 i = 0; i < cells.count; ++i)
-        elements[i] = plain_text({digits, static_cast<std::size_t>(pg_lltoa(cells.cell[i], digits))});
-    return text_array(elements, static_cast<int>(cells.count));
+    // Most cells of most rows are 0, so the array is laid out here, in one piece, as array.h describes it:
+    // construct_array() and a text for each cell cost more than all other columns of a row together.
+    constexpr Size kMostElement = INTALIGN(VARHDRSZ + MAXINT8LEN + 1);
+    const Size cap = ARR_OVERHEAD_NONULLS(1) + cells.count * kMostElement;
+    auto* array = static_cast<ArrayType*>(palloc0(cap));
+    char* at = reinterpret_cast<char*>(array) + ARR_OVERHEAD_NONULLS(1);
+    for (uint32 i = 0; i < cells.count; ++i) {
+        int length = 1;
+        if (cells.cell[i] == 0)
+            *VARDATA(at) = '0';
+        else
+            length = pg_lltoa(cells.cell[i], VARDATA(at));
+        SET_VARSIZE(at, VARHDRSZ + length);
+        if (cells.cell[i] != 0) VARDATA(at)[length] = '\0';
+        at += INTALIGN(VARHDRSZ + length);
+    }
+    SET_VARSIZE(array, at - reinterpret_cast<char*>(array));
+    array->ndim = 1;
+    array->dataoffset = 0;
+    array->elemtype = TEXTOID;
+    ARR_DIMS(array)[0] = static_cast<int>(cells.count);
+    ARR_LBOUND(array)[0] = 1;
+    return PointerGetDatum(array);
 }
 
 Datum cells_joined_datum(const DatumContext&, const core::ResponseCells& cells) {
@@ -179,7 +208,15 @@ Datum address_int8_datum(const core::ClientAddress& address) {
     return Int64GetDatum(number);
 }
 
-Datum i64_numeric_datum(int64 value) { return NumericGetDatum(int64_to_numeric(value)); }
+Datum i64_numeric_datum(int64 value) {
+    // A numeric 0 is its header alone: weight 0, sign +, no digits (numeric.c, short format).
+    if (value != 0) return NumericGetDatum(int64_to_numeric(value));
+    constexpr uint16 kShortZero = 0x8000;
+    char* zero = static_cast<char*>(palloc(VARHDRSZ + sizeof kShortZero));
+    SET_VARSIZE(zero, VARHDRSZ + sizeof kShortZero);
+    std::memcpy(VARDATA(zero), &kShortZero, sizeof kShortZero);
+    return PointerGetDatum(zero);
+}
 
 #include "generated/pgglue/row_datum.inc"
 
