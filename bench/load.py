@@ -2,7 +2,7 @@
 import pathlib
 import re
 
-from tables import median, number, quartiles, ratio, show, verdict
+from tables import median, midmean, number, quartiles, ratio, show, verdict
 
 HOT = "\\set aid 4711\nSELECT abalance FROM pgbench_accounts WHERE aid = :aid;\n"
 
@@ -54,15 +54,16 @@ def cpu_us(server, mode, transactions):
 
 
 def cpu_table(workshop, quick):
-    rounds, transactions = (5, 10000) if quick else (15, 40000)
+    rounds, transactions = (20, 10000) if quick else (60, 10000)
     rows = []
     with Turns(workshop) as turns:
         for mode in ("prepared", "simple"):
             turns.rounds(1, lambda s, m=mode: cpu_us(s, m, 2000))
             found = turns.rounds(rounds, lambda s, m=mode: cpu_us(s, m, transactions))
-            # Differences within a round: what disturbs the machine for long disturbs all three.
+            # Differences within a short round: what disturbs the machine (another load on the same core's other
+            # thread changes CPU times by half) disturbs all three.
             extra = {t: [a - b for a, b in zip(found[t], found["none"])] for t in found}
-            middle = {t: median(extra[t]) for t in extra}
+            middle = {t: midmean(extra[t]) for t in extra}
             for tracker, figures in found.items():
                 ours = tracker == "ours"
                 rows.append(["%s, %s" % (mode, tracker), number(median(figures), 2), quartiles(figures, 2),
@@ -72,7 +73,8 @@ def cpu_table(workshop, quick):
     show("CPU time per transaction, pgbench -S, microseconds",
          ["mode, tracker", "median", "middle half", "extra", "middle half", "ours/pgss", "reached"], rows,
          ["All processes of the server, user and system time, 1 client, %d rounds of %d transactions in turn."
-          % (rounds, transactions), "extra: median of the differences to the server without a tracker, by round."])
+          % (rounds, transactions),
+          "extra: to the server without a tracker in the same round; mean of the middle half of the differences."])
 
 
 def tps(server, file, mode, clients, seconds):
@@ -81,7 +83,7 @@ def tps(server, file, mode, clients, seconds):
 
 
 def tps_table(workshop, quick):
-    rounds, seconds = (2, 2) if quick else (5, 3)
+    rounds, seconds = (2, 2) if quick else (4, 3)
     rows = []
     with Turns(workshop) as turns:
         for name, text, mode in (("hot, prepared", HOT, "prepared"), ("5,000 by Zipf", ZIPF, "simple"),

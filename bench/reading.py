@@ -2,7 +2,7 @@
 import re
 import time
 
-from servers import wide_statement
+from servers import wide_statement, wide_write
 from tables import median, number, quartiles, ratio, show, verdict
 
 ENTRIES = 4000
@@ -15,8 +15,8 @@ LIST_ALL = {"pgss": "SELECT * FROM pg_stat_statements",
             "ours": "SELECT * FROM pg_stat_monitor WHERE exported_at = 'infinity'"}
 
 
-def run_statements(server, first, count):
-    server.psql("".join(wide_statement(n) + ";\n" for n in range(first, first + count)))
+def run_statements(server, numbers, statement=wide_statement):
+    server.psql("".join(statement(n) + ";\n" for n in numbers))
 
 
 def read_ms(server, sql, times):
@@ -33,7 +33,7 @@ def reader_table(workshop, quick):
     found = {}
     for tracker in (t for t in workshop.trackers if t != "none"):
         with workshop.server("reader " + tracker, tracker, ONE_BUCKET if tracker == "ours" else "") as server:
-            run_statements(server, 0, ENTRIES)
+            run_statements(server, range(ENTRIES))
             count = int(server.value("SELECT count(*) FROM (%s) s" % LIST_ALL[tracker]))
             found[tracker] = (count, *(([ms * 1000 / count for ms in series])
                                        for series in read_ms(server, LIST_ALL[tracker], times)))
@@ -50,40 +50,46 @@ def reader_table(workshop, quick):
           % (times - 1, ENTRIES), "in the server: EXPLAIN (ANALYZE, TIMING OFF)."])
 
 
+COUNTS = """
+SELECT bucket, apart, with_text, length, other, calls FROM (
+    SELECT bucket, count(*) FILTER (WHERE query ~ 'value_') AS apart,
+        count(*) FILTER (WHERE query ~ '^(SELECT|INSERT).*value_.*FROM wide WHERE id = .*$') AS with_text,
+        round(avg(length(query)) FILTER (WHERE query ~ 'value_'), 1) AS length,
+        coalesce(sum(calls) FILTER (WHERE query = '<other statements>'), 0) AS other, sum(calls) AS calls
+    FROM pg_stat_monitor WHERE exported_at = 'infinity' GROUP BY bucket) s
+WHERE calls > 1000 ORDER BY bucket
+"""
+STATUS = """
+SELECT format('%s bytes used for %s entries, %s an entry; %s texts in %s bytes; evicted %s, texts missing %s, '
+    'calls lost %s.', store_bytes_used, entries, store_bytes_used / greatest(entries, 1), texts, text_bytes_used,
+    entries_evicted, texts_missing, calls_lost)
+FROM pg_stat_monitor_status
+"""
+
+
 def capacity_table(workshop, _quick):
     """Two buckets after one another get more statements than they can keep; the first waits for its export."""
     if "ours" not in workshop.trackers:
         return
-    bucket_s, ran = 15, 8000
+    bucket_s = 12
     settings = ONE_BUCKET.replace("1000000", str(bucket_s))
-    rows = []
-    with workshop.server("capacity", "ours", settings) as server:
-        status = "SELECT %s FROM pg_stat_monitor_status"
-        for _ in range(2):
-            time.sleep(bucket_s - time.time() % bucket_s + 0.2)
-            run_statements(server, 0, ran)
-        counts = server.psql("""
-            SELECT bucket, count(*) FILTER (WHERE queryid IS NOT NULL AND query LIKE 'SELECT value%%'),
-                count(*) FILTER (WHERE query LIKE 'SELECT value%%FROM wide WHERE id = %%'),
-                round(avg(length(query)) FILTER (WHERE query LIKE 'SELECT value%%'), 1),
-                coalesce(sum(calls) FILTER (WHERE query = '<other statements>'), 0), sum(calls)
-            FROM pg_stat_monitor WHERE exported_at = 'infinity' GROUP BY bucket HAVING count(*) > 100 ORDER BY bucket
-            """.replace("%%", "%"))
-        used, entries, evicted, missing, lost, texts_used = server.value(status % (
-            "store_bytes_used || '|' || entries || '|' || entries_evicted || '|' || texts_missing || '|' || calls_lost"
-            " || '|' || text_bytes_used")).split("|")
-        for line in counts.splitlines():
-            bucket, apart, with_text, length, other, calls = line.split("|")
-            rows.append(["bucket " + bucket, number(ran), number(int(apart)), number(int(with_text)), length,
-                         number(int(float(other))), number(int(float(calls))), verdict(-int(apart), -ENTRIES)])
-        notes = ["at least %d apart, each with its text, in the running bucket and in the one that waits."
-                 % ENTRIES,
-                 "store: %s bytes used for %s entries, %.0f an entry; texts: %s bytes; evicted %s, texts missing %s, "
-                 "calls lost %s." % (used, entries, int(used) / max(1, int(entries)), texts_used, evicted, missing,
-                                     lost)]
+    rows, notes = [], []
+    for what, statement, ran, next_first in (("reads", wide_statement, 8000, 0), ("writes", wide_write, 8000, 0),
+                                             ("others each", wide_statement, ENTRIES, ENTRIES)):
+        with workshop.server("capacity " + what, "ours", settings) as server:
+            for first in (0, next_first):
+                time.sleep(bucket_s - time.time() % bucket_s + 0.2)
+                run_statements(server, range(first, first + ran), statement)
+            for line in server.psql(COUNTS).splitlines():
+                bucket, apart, with_text, length, other, calls = line.split("|")
+                rows.append(["%s, bucket %s" % (what, bucket), number(ran), number(int(apart)), number(int(with_text)),
+                             length, number(int(float(other))), number(int(float(calls))),
+                             verdict(-int(with_text), -ENTRIES)])
+            notes.append("%s: %s" % (what, server.value(STATUS)))
     show("Capacity at the defaults (2 MB + 1 MB)",
-         ["bucket", "different ran", "kept apart", "with text", "text bytes", "calls in residual", "calls", "reached"],
-         rows, notes)
+         ["statements", "different ran", "kept apart", "with text", "text bytes", "calls in residual", "calls",
+          "reached"], rows,
+         ["at least %d apart, each with its text, in the running bucket and in the one that waits." % ENTRIES] + notes)
 
 
 def memory_table(workshop, _quick):

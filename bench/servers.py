@@ -22,13 +22,21 @@ synchronous_commit = off
 """
 
 # A hundred million statements that differ in what they select, with texts of about 100 bytes.
-WIDE_TABLE = "CREATE TABLE wide (id int PRIMARY KEY, %s); INSERT INTO wide VALUES (1, 0,1,2,3,4,5,6,7,8,9);" % (
-    ", ".join("value_%d int" % i for i in range(10)))
+WIDE_TABLE = """
+CREATE TABLE wide (id int PRIMARY KEY, %s);
+INSERT INTO wide VALUES (1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9);
+CREATE TABLE sink (n int);
+""" % ", ".join("value_%d int" % i for i in range(10))
 
 
 def wide_statement(number):
     """Statement `number` of those that differ to a tracker."""
     return "SELECT %s FROM wide WHERE id = 1" % ", ".join("value_" + digit for digit in "%08d" % number)
+
+
+def wide_write(number):
+    """The same for statements that write, of which more has to be counted."""
+    return "INSERT INTO sink SELECT %s FROM wide WHERE id = 1" % " + ".join("value_" + d for d in "%06d" % number)
 
 
 def in_shell(script, *args, stdin=""):
@@ -92,7 +100,8 @@ class Server:
     def __init__(self, workshop, name, tracker, settings="", made=False):
         self.workshop = workshop
         self.tracker = tracker
-        self.name = name
+        # PostgreSQL takes a comma in the folder of a socket for the end of its name.
+        self.name = name = name.replace(", ", " ")
         self.data = workshop.folder / name
         self.sockets = workshop.folder / (name + ".socket")
         self.args = (workshop.bin, self.data, self.sockets)

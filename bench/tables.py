@@ -26,11 +26,18 @@ def ratio(value, base, digits=2):
 
 
 def verdict(value, most):
-    return "-" if value is None else "yes" if value <= most else "NO"
+    return "-" if value is None else "yes" if value <= most + 1e-9 * abs(most) else "NO"
 
 
 def median(values):
     return statistics.median(values) if values else None
+
+
+def midmean(values):
+    """Mean of the middle half: as deaf to outliers as the median, and it doesn't stick to the ticks of a clock."""
+    ordered = sorted(values)
+    cut = len(ordered) // 4
+    return statistics.fmean(ordered[cut:len(ordered) - cut])
 
 
 def quartiles(values, digits=1):

@@ -1,6 +1,5 @@
 // Several strings and numbers as one text, so that the text arena can keep them once (entry.hpp).
 #include "core/entry.hpp"
-#include "core/hash.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -125,10 +124,6 @@ Notes unpack_notes(std::string_view packed) noexcept {
     notes.message = take(packed, message_len);
     notes.comments = packed;
     return notes;
-}
-
-std::uint64_t identity_hash(const Identity& identity) noexcept {
-    return hash64({reinterpret_cast<const char*>(&identity), sizeof identity}, 0);
 }
 
 }  // namespace pgsm::core

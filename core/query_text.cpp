@@ -1,6 +1,7 @@
 #include "core/query_text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace pgsm::core {
@@ -16,6 +17,14 @@ constexpr std::string_view kCommentSeparator = ", ";
 constexpr bool is_space(char c) noexcept {
     return c == ' ' || (c >= '\t' && c <= '\r');  // \t \n \v \f \r
 }
+
+/// Bytes that clean_text() copies whatever stands beside them: most bytes of most texts.
+constexpr std::array<bool, 256> kPlain = [] {
+    std::array<bool, 256> plain{};
+    for (unsigned c = 0; c < plain.size(); ++c)
+        plain[c] = c != '/' && c != '-' && c != ' ' && !(c >= '\t' && c <= '\r');
+    return plain;
+}();
 
 /// A byte that can't begin a character of UTF-8.
 constexpr bool is_utf8_continuation(char c) noexcept {
@@ -121,6 +130,8 @@ std::size_t clean_text(std::string_view text, std::span<char> out) noexcept {
                 space_due = false;
             }
             out[len++] = c;
+            while (pos < text.size() && len < out.size() && kPlain[static_cast<unsigned char>(text[pos])])
+                out[len++] = text[pos++];
         }
     }
     return len;

@@ -7,8 +7,23 @@
 namespace pgsm::core {
 namespace {
 
-std::uint32_t missing_parts(const Entry& entry, const Counters& sample) noexcept {
-    std::uint32_t missing = nonzero_parts(sample);
+/// nonzero_parts() for the path of every statement: a counter that is zero is all zero bits, so whole words
+/// will do.
+std::uint32_t parts_of(const Counters& sample) noexcept {
+    std::uint64_t words[sizeof(Counters) / sizeof(std::uint64_t)];
+    std::memcpy(words, &sample, sizeof words);
+    std::uint32_t parts = 0;
+    for (std::uint32_t i = 0; i < kColdPartCount; ++i) {
+        std::uint64_t any = 0;
+        for (std::uint32_t w = 0; w < kColdPartSize[i] / sizeof(std::uint64_t); ++w)
+            any |= words[kColdPartOffset[i] / sizeof(std::uint64_t) + w];
+        parts |= static_cast<std::uint32_t>(any != 0) << i;
+    }
+    return parts;
+}
+
+std::uint32_t missing_parts(const Entry& entry, std::uint32_t parts) noexcept {
+    std::uint32_t missing = parts;
     for (std::uint32_t i = 0; i < kColdPartCount; ++i)
         if (entry.parts[i] != 0) missing &= ~(1u << i);
     return missing;
@@ -30,9 +45,10 @@ void add_cell(Store store, Entry& entry, std::uint32_t cell) noexcept {
         static_cast<void>(add_inline(entry.cell, cell, 1));  // has_cell() has said that it can
 }
 
-void add(Store store, Entry& entry, const Counters& sample, std::uint32_t cell) noexcept {
+void add(Store store, Entry& entry, const Counters& sample, std::uint32_t parts,
+         std::uint32_t cell) noexcept {
     merge(entry.hot, sample.hot);
-    for (std::uint32_t parts = nonzero_parts(sample); parts != 0; parts &= parts - 1) {
+    for (; parts != 0; parts &= parts - 1) {
         const auto part = static_cast<std::uint32_t>(std::countr_zero(parts));
         merge_part(static_cast<Part>(part), store.part(entry.parts[part]),
                    reinterpret_cast<const std::byte*>(&sample) + kColdPartOffset[part]);
@@ -126,7 +142,7 @@ Status fold_sample(Store store, Bucket& bucket, std::uint32_t userid, std::uint3
     for (Ref at = bucket.first_residual; residual == nullptr && at != 0; at = store.entry(at)->hash_next)
         residual = store.entry(at);
     if (residual != nullptr && ensure_parts(store, bucket, *residual, sample, cell)) {
-        add(store, *residual, sample, cell);
+        add(store, *residual, sample, parts_of(sample), cell);
         ++header.usage.samples_folded;
         return Status::kFolded;
     }
@@ -137,8 +153,9 @@ Status fold_sample(Store store, Bucket& bucket, std::uint32_t userid, std::uint3
 }  // namespace
 
 bool try_apply(Store store, Entry& entry, const Counters& sample, std::uint32_t cell) noexcept {
-    if (missing_parts(entry, sample) != 0 || !has_cell(entry, cell)) return false;
-    add(store, entry, sample, cell);
+    const std::uint32_t parts = parts_of(sample);
+    if (missing_parts(entry, parts) != 0 || !has_cell(entry, cell)) return false;
+    add(store, entry, sample, parts, cell);
     return true;
 }
 
@@ -148,9 +165,10 @@ std::uint32_t cells_bytes(Store store) noexcept {
 
 bool ensure_parts(Store store, Bucket& bucket, Entry& entry, const Counters& sample,
                   std::uint32_t cell) noexcept {
+    const std::uint32_t parts = parts_of(sample);
     // What is missing is asked anew each time: evict() may have given parts and cells to a residual entry.
     for (;;) {
-        const std::uint32_t missing = missing_parts(entry, sample);
+        const std::uint32_t missing = missing_parts(entry, parts);
         if (missing == 0 && has_cell(entry, cell)) return true;
         const auto part = static_cast<std::uint32_t>(std::countr_zero(missing));
         const std::uint32_t bytes = missing != 0 ? kColdPartSize[part] : cells_bytes(store);
@@ -184,7 +202,7 @@ Status record(Store store, const Key& key, const Description* description, bool 
                                sample, cell);
     }
     if (ensure_parts(store, bucket, *entry, sample, cell)) {
-        add(store, *entry, sample, cell);
+        add(store, *entry, sample, parts_of(sample), cell);
         return Status::kOk;
     }
     return fold_sample(store, bucket, entry->userid, entry->dbid, sample, cell);

@@ -16,7 +16,7 @@ bool is_name(char c) noexcept {
 }
 
 bool word_at(std::string_view text, std::size_t at) noexcept {
-    if (text.size() - at < kWord.size()) return false;
+    if ((text[at] | 0x20) != 'p' || text.size() - at < kWord.size()) return false;
     for (std::size_t i = 0; i < kWord.size(); ++i)
         if (lower(text[at + i]) != kWord[i]) return false;
     return true;

@@ -2,6 +2,7 @@
 
 #include "pgglue/collect.hpp"
 
+#include "pgglue/guarded.hpp"
 #include "pgglue/guc.hpp"
 #include "pgglue/session.hpp"
 #include "pgglue/shmem.hpp"
@@ -72,7 +73,7 @@ std::string_view pack_nest_of(const Execution& execution, char* out, Size cap) {
     core::NestTexts nest{};
     nest.parent_queryid = execution.identity.parent_queryid;
     nest.planid = execution.identity.planid;
-    nest.plan = execution.plan;
+    nest.plan = core::truncate_at_char(execution.plan, kPlanBytes, text_encoding());
     if ((execution.identity.flags & core::kHasParent) != 0) {
         nest.parent =
             execution.parent_source != nullptr ? execution.parent_source : "parent query text not available";
@@ -118,6 +119,33 @@ StatementText text_as_it_is(std::string_view text) {
     return result;
 }
 
+struct Naming {
+    const Execution& execution;
+    std::string_view text;
+};
+
+void name_relations(void* argument) {
+    auto& work = *static_cast<Naming*>(argument);
+    const Execution& execution = work.execution;
+    work.text = execution.copied != nullptr ? relation_name(execution.copied)
+                                            : relation_names(execution.query_desc->plannedstmt);
+}
+
+void explain(void* argument) {
+    auto& work = *static_cast<Naming*>(argument);
+    work.text = plan_text(work.execution.query_desc);
+}
+
+/// What `work` makes; nothing, and counted, when it raises an error.
+std::string_view text_from_catalogs(void (*work)(void*), const Execution& execution) {
+    Naming naming{execution, {}};
+    if (without_catalog_error(work, &naming)) return naming.text;
+    lock_store_exclusive();
+    store().header().usage.texts_missing += 1;
+    unlock_store();
+    return {};
+}
+
 /// Makes the texts of a new entry and records into it.
 Outcome record_new(core::Store store, const core::Key& key, const Execution& execution, TimestampTz now,
                    uint32 keep) {
@@ -127,14 +155,18 @@ Outcome record_new(core::Store store, const core::Key& key, const Execution& exe
     core::Description description = describe(execution, text);
     const Size nest_cap = kNestBytes + kPlanBytes + static_cast<Size>(pgsm_query_max_len);
     const bool nested = (execution.identity.flags & (core::kHasParent | core::kHasPlan)) != 0;
-    char* nest = nested ? static_cast<char*>(palloc_extended(nest_cap, MCXT_ALLOC_HUGE)) : nullptr;
-    description.nest = pack_nest_of(execution, nest, nested ? nest_cap : 0);
-    if (execution.query_desc != nullptr)
-        description.relations = relation_names(execution.query_desc->plannedstmt);
+    char* nest = nullptr;
+    if (nested)
+        nest = static_cast<char*>(
+            MemoryContextAllocExtended(CurrentMemoryContext, nest_cap, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM));
+    if (nest != nullptr) description.nest = pack_nest_of(execution, nest, nest_cap);
+    if (execution.copied != nullptr ||
+        (execution.query_desc != nullptr && touches_relations(execution.query_desc->plannedstmt)))
+        description.relations = text_from_catalogs(name_relations, execution);
     char comments[core::kCommentsCap];
     char notes[core::kCommentsCap + 16];
     if (pgsm_extract_comments) {
-        const Size len = core::extract_comments(slice_text(execution.slice), comments, text_encoding());
+        const Size len = core::extract_comments(text.text, comments, text_encoding());
         if (len != 0)
             description.notes = {notes, core::pack_notes({{}, {}, {comments, len}}, notes, sizeof notes)};
     }
@@ -218,27 +250,36 @@ void set_exec_time(Execution& execution, double time_ms) {
     execution.cell = core::cell_of(histogram_bounds(), time_ms);
 }
 
+void explain_execution(Execution& execution) {
+    MemoryContext old = MemoryContextSwitchTo(scratch_context());
+    execution.plan = text_from_catalogs(explain, execution);
+    MemoryContextSwitchTo(old);
+    int64 planid = 0;
+    if (execution.plan.empty() || !plain_query_id(execution.plan, &planid)) return;
+    execution.identity.planid = planid;
+    execution.identity.flags |= core::kHasPlan;
+}
+
 void record_execution(const Execution& execution) {
-    static MemoryContext scratch;
     const core::Store s = store();
     const TimestampTz now = GetCurrentTimestamp();
     const core::Key key{execution.queryid, core::identity_hash(execution.identity)};
-    if (record_known(s, key, execution, now)) return;
-    const uint32 keep = ended_buckets_to_keep();
-    Outcome outcome = record_exclusive(s, key, nullptr, execution, now, keep, {});
-    const bool rotated = outcome.rotated;
-    if (outcome.status == core::Status::kNeedsDescription) {
-        // After a utility statement any context may be current, one of a transaction that has just ended
-        // included.
-        if (scratch == nullptr)
-            scratch = AllocSetContextCreate(TopMemoryContext, "pg_stat_monitor", ALLOCSET_SMALL_SIZES);
-        MemoryContext old = MemoryContextSwitchTo(scratch);
-        outcome = record_new(s, key, execution, now, keep);
-        MemoryContextSwitchTo(old);
-        MemoryContextReset(scratch);
+    if (!record_known(s, key, execution, now)) {
+        const uint32 keep = ended_buckets_to_keep();
+        Outcome outcome = record_exclusive(s, key, nullptr, execution, now, keep, {});
+        const bool rotated = outcome.rotated;
+        if (outcome.status == core::Status::kNeedsDescription) {
+            // After a utility statement any context may be current, one of a transaction that has just ended
+            // included.
+            MemoryContext old = MemoryContextSwitchTo(scratch_context());
+            outcome = record_new(s, key, execution, now, keep);
+            MemoryContextSwitchTo(old);
+            MemoryContextReset(scratch_context());
+        }
+        outcome.rotated |= rotated;
+        wake_if_needed(outcome);
     }
-    outcome.rotated |= rotated;
-    wake_if_needed(outcome);
+    if (!execution.plan.empty()) MemoryContextReset(scratch_context());
 }
 
 void record_error(const Execution& execution) {

@@ -27,6 +27,7 @@ struct Execution {
     bool utility;    // text as it is, never normalised
     SourceSlice slice;
     QueryDesc* query_desc;      // for relations; null for utility statements and errors
+    const RangeVar* copied;     // of COPY alone: the relation; still there when it has ended
     const char* parent_source;  // text of the direct parent, null if there is none
     std::string_view plan;      // text of the plan, empty unless asked for
     // Of errors only:
@@ -45,16 +46,26 @@ void set_cpu_time(core::Counters& counters, const rusage& start, const rusage& e
 void set_exec_time(Execution& execution, double ms);
 
 /// Counts an execution. Takes the store lock, shared if the entry is there, else exclusive. For a new entry
-/// it looks names up in the catalogs and allocates in CurrentMemoryContext.
+/// it looks names up in the catalogs and allocates in the scratch context, which is empty afterwards.
 void record_execution(const Execution& execution);
 
 /// Counts an error or a warning: no catalog, no error, no allocation that can fail. Exclusive store lock.
 void record_error(const Execution& execution);
 
+/// True when a plan touches a relation at all.
+bool touches_relations(const PlannedStmt* plan);
+
 /// Names of the relations that a plan touches, one a line, at most ten (compat-2.3.md 3.4).
 std::string_view relation_names(const PlannedStmt* plan);
 
+/// The name of the one relation of a COPY.
+std::string_view relation_name(const RangeVar* relation);
+
 /// Text of the plan of an execution, without its last line feed.
 std::string_view plan_text(QueryDesc* query_desc);
+
+/// Puts plan text and plan id into an execution, which record_execution() must follow. Where the plan can't
+/// be explained (a function in it was dropped meanwhile) it stays without.
+void explain_execution(Execution& execution);
 
 }  // namespace pgsm::glue

@@ -4,6 +4,7 @@
 #include "pgglue/collect.hpp"
 
 extern "C" {
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/explain.h"
 #if PG_VERSION_NUM >= 180000
@@ -26,29 +27,51 @@ bool touches_relation(const RangeTblEntry* entry) {
     return OidIsValid(entry->relid) && (entry->rtekind == RTE_RELATION || entry->rtekind == RTE_SUBQUERY);
 }
 
+struct Names {
+    Oid seen[kMostRelations];
+    int count;
+    StringInfoData text;
+};
+
+void add_name(Names& names, Oid relid) {
+    for (int i = 0; i < names.count; ++i)
+        if (names.seen[i] == relid) return;
+    if (names.count == kMostRelations) return;
+    const char* name = get_rel_name(relid);
+    const char* schema = get_namespace_name(get_rel_namespace(relid));
+    // Dropped by the statement itself.
+    if (name == nullptr || schema == nullptr) return;
+    names.seen[names.count++] = relid;
+    appendStringInfo(&names.text, "%s%s.%s%s", names.text.len > 0 ? "\n" : "", schema, name,
+                     get_rel_relkind(relid) == RELKIND_VIEW ? "*" : "");
+}
+
 }  // namespace
 
+bool touches_relations(const PlannedStmt* plan) {
+    ListCell* cell;
+    foreach (cell, plan->rtable)
+        if (touches_relation(lfirst_node(RangeTblEntry, cell))) return true;
+    return false;
+}
+
 std::string_view relation_names(const PlannedStmt* plan) {
-    Oid seen[kMostRelations];
-    int count = 0;
-    StringInfoData names;
-    initStringInfo(&names);
+    Names names{};
+    initStringInfo(&names.text);
     ListCell* cell;
     foreach (cell, plan->rtable) {
         const auto* entry = lfirst_node(RangeTblEntry, cell);
-        if (!touches_relation(entry)) continue;
-        bool known = false;
-        for (int i = 0; i < count; ++i) known = known || seen[i] == entry->relid;
-        if (known || count == kMostRelations) continue;
-        const char* name = get_rel_name(entry->relid);
-        const char* schema = get_namespace_name(get_rel_namespace(entry->relid));
-        // Dropped by the statement itself.
-        if (name == nullptr || schema == nullptr) continue;
-        seen[count++] = entry->relid;
-        appendStringInfo(&names, "%s%s.%s%s", names.len > 0 ? "\n" : "", schema, name,
-                         entry->relkind == RELKIND_VIEW ? "*" : "");
+        if (touches_relation(entry)) add_name(names, entry->relid);
     }
-    return {names.data, static_cast<size_t>(names.len)};
+    return {names.text.data, static_cast<size_t>(names.text.len)};
+}
+
+std::string_view relation_name(const RangeVar* relation) {
+    Names names{};
+    initStringInfo(&names.text);
+    const Oid relid = RangeVarGetRelid(relation, NoLock, true);
+    if (OidIsValid(relid)) add_name(names, relid);
+    return {names.text.data, static_cast<size_t>(names.text.len)};
 }
 
 std::string_view plan_text(QueryDesc* query_desc) {

@@ -60,10 +60,18 @@ void raise_mismatch(const char* detail) {
                      "been replaced.")));
 }
 
+/// How many of the library's columns the table has. One that pg_upgrade brought to a newer server has only
+/// the base columns.
+int count_columns(Relation table) {
+    const char* last = kTableColumnInfo[kTableColumns - 1].name;
+    return get_attnum(RelationGetRelid(table), last) != InvalidAttrNumber ? kTableColumns : kBaseColumns;
+}
+
 /// Every column of the library must be there with its type; others are the owner's business.
 void check_columns(Relation table) {
     TupleDesc have = RelationGetDescr(table);
-    for (const ColumnInfo& column : kTableColumnInfo) {
+    for (int i = 0; i < count_columns(table); ++i) {
+        const ColumnInfo& column = kTableColumnInfo[i];
         const AttrNumber number = get_attnum(RelationGetRelid(table), column.name);
         if (number == InvalidAttrNumber)
             raise_mismatch(
@@ -117,11 +125,13 @@ void copy_buckets(Job& job) {
 }
 
 SPIPlanPtr prepare_insert(Relation table) {
-    const char* sql =
-        psprintf("INSERT INTO %s (%s) VALUES (%s)", quoted_name(table), kInsertColumns, kInsertParams);
+    const int columns = count_columns(table);
+    const bool all = columns == kTableColumns;
+    const char* sql = psprintf("INSERT INTO %s (%s%s) VALUES (%s%s)", quoted_name(table), kInsertColumns,
+                               all ? kLateInsertColumns : "", kInsertParams, all ? kLateInsertParams : "");
     Oid types[kTableColumns];
     for (int i = 0; i < kTableColumns; ++i) types[i] = kTableColumnInfo[i].type;
-    SPIPlanPtr plan = SPI_prepare(sql, kTableColumns, types);
+    SPIPlanPtr plan = SPI_prepare(sql, columns, types);
     if (plan == nullptr) elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
     return plan;
 }
@@ -160,14 +170,14 @@ void write_buckets(void* argument) {
     }
 }
 
-int64 export_into(Relation table) {
+int64 export_into(Relation table, StampUse use) {
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "pg_stat_monitor export", ALLOCSET_DEFAULT_SIZES);
     MemoryContext before = MemoryContextSwitchTo(context);
     const TimestampTz start = GetCurrentTimestamp();
     Job job{};
     job.table = table;
-    job.range = stamp_ended_buckets(StampUse::export_rows);
+    job.range = stamp_ended_buckets(use);
     if (job.range.count > 0) {
         job.row_context = AllocSetContextCreate(context, "pg_stat_monitor row", ALLOCSET_DEFAULT_SIZES);
         copy_buckets(job);
@@ -206,7 +216,7 @@ Oid find_export_table() {
     return found;
 }
 
-int64 export_ended_buckets() {
+int64 export_ended_buckets(bool end_running) {
     require_store();
     PreventCommandDuringRecovery("pg_stat_monitor_export()");
     PreventCommandIfReadOnly("pg_stat_monitor_export()");
@@ -219,13 +229,13 @@ int64 export_ended_buckets() {
     check_columns(table);
     lock_exports();
     static_cast<void>(release_exported_buckets());
-    const int64 rows = export_into(table);
+    const int64 rows = export_into(table, end_running ? StampUse::export_all : StampUse::export_ended);
     table_close(table, NoLock);
     return rows;
 }
 
 PGSM_FUNCTION(pg_stat_monitor_export) {
-    const int64 rows = export_ended_buckets();
+    const int64 rows = export_ended_buckets(true);
     PG_RETURN_INT32(static_cast<int32>(Min(rows, int64{PG_INT32_MAX})));
 }
 

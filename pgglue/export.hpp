@@ -5,11 +5,12 @@
 
 namespace pgsm::glue {
 
-/// Ends the running bucket and writes every ended bucket that nobody has exported into the table of this
-/// database. Returns the number of rows. It is undone with the (sub)transaction. ERROR 55000 when the library
-/// is not preloaded, the extension is not here or its objects are not the library's; 25006 in recovery and in
+/// Writes every ended bucket that nobody has exported into the table of this database; `end_running`: ends
+/// the running one before. The exporter must not: buckets are aligned to the clock unless somebody asks.
+/// Returns the number of rows. It is undone with the (sub)transaction. ERROR 55000 when the library is not
+/// preloaded, the extension is not here or its objects are not the library's; 25006 in recovery and in
 /// read-only transactions.
-int64 export_ended_buckets();
+int64 export_ended_buckets(bool end_running);
 
 /// The table of this database that the extension owns; InvalidOid when the extension is not here, or
 /// is 2.3's.

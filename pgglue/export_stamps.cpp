@@ -158,10 +158,10 @@ extern "C" void pgsm_export_subxact(SubXactEvent event, SubTransactionId sub, Su
 }
 
 /// Whether there is something that stamp_ended_buckets() would stamp.
-bool anything_to_stamp() {
+bool anything_to_stamp(StampUse use) {
     lock_store_shared();
     const core::Header& header = store().header();
-    bool found = store().running().entries > 0;
+    bool found = use != StampUse::export_ended && store().running().entries > 0;
     for (uint32 i = 0; i + 1 < header.buckets && !found; ++i) {
         const core::Bucket& bucket = store().bucket(i);
         found = bucket.state == core::BucketState::ended && bucket.stamp == 0;
@@ -213,7 +213,7 @@ void lock_exports() {
 
 StampRange stamp_ended_buckets(StampUse use) {
     StampRange range{own_count, 0};
-    if (!anything_to_stamp()) return range;
+    if (!anything_to_stamp(use)) return range;
     const TransactionId xid = GetCurrentTransactionId();
     const SubTransactionId sub = GetCurrentSubTransactionId();
     const TimestampTz now = GetCurrentTimestamp();
@@ -222,8 +222,8 @@ StampRange stamp_ended_buckets(StampUse use) {
 
     lock_store_exclusive();
     // The ended ones are about to leave, however many they are.
-    if (store().running().entries > 0 && (use == StampUse::truncate || ring_has_room(header)))
-        core::rotate(store(), now, PG_UINT32_MAX);
+    const bool ends = use == StampUse::truncate || (use == StampUse::export_all && ring_has_room(header));
+    if (ends && store().running().entries > 0) core::rotate(store(), now, PG_UINT32_MAX);
     for (uint32 i = 0; i + 1 < header.buckets; ++i) {
         core::Bucket& bucket = store().bucket(i);
         if (bucket.state != core::BucketState::ended || bucket.stamp != 0) continue;

@@ -13,12 +13,13 @@ struct StampRange {
     int count;
 };
 
-enum class StampUse { export_rows, truncate };
+/// What for: the exporter takes what has ended by itself, pg_stat_monitor_export() and TRUNCATE everything.
+enum class StampUse { export_ended, export_all, truncate };
 
-/// Ends the running bucket, if there is something in it, and stamps every ended bucket that nobody has
-/// stamped with the current (sub)transaction. They stay visible to this transaction until settle_stamps().
-/// lock_exports() first. An export does not end the running bucket when that would push one out of a full
-/// ring that is not exported.
+/// Ends the running bucket, if there is something in it, unless for export_ended; stamps every ended bucket
+/// that nobody has stamped with the current (sub)transaction. They stay visible to this transaction until
+/// settle_stamps(). lock_exports() first. An export does not end the running bucket when that would push one
+/// out of a full ring that is not exported.
 StampRange stamp_ended_buckets(StampUse use);
 
 /// From the next command on this transaction does not see the range's buckets live any more.

@@ -48,7 +48,7 @@ void export_in_transaction(Attempt& attempt) {
     StartTransactionCommand();
     PushActiveSnapshot(GetTransactionSnapshot());
     attempt.has_table = OidIsValid(find_export_table());
-    if (attempt.has_table) static_cast<void>(export_ended_buckets());
+    if (attempt.has_table) static_cast<void>(export_ended_buckets(false));
     PopActiveSnapshot();
     CommitTransactionCommand();
 }

@@ -16,6 +16,7 @@
 #include "pgglue/export.hpp"
 #include "pgglue/exporter_database.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/own_rows.hpp"
 #include "pgglue/tracking.hpp"
 
 extern "C" {
@@ -362,6 +363,7 @@ void pgsm_exporter_main(Datum) {
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+    note_end_of_recovery();
     load_export_database();
     announce_exporter();
     run(AllocSetContextCreate(TopMemoryContext, "pg_stat_monitor exporter", ALLOCSET_DEFAULT_SIZES));

@@ -16,6 +16,7 @@
 
 extern "C" {
 #include "access/sysattr.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
@@ -25,6 +26,7 @@ extern "C" {
 #include "optimizer/pathnode.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
+#include "utils/acl.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 }
@@ -36,7 +38,9 @@ namespace {
 
 /// State of a scan node, in the query's memory context.
 struct LiveScan {
-    bool through_parent;   ///< the scan is part of one of pg_stat_monitor
+    bool through_parent;  ///< the scan is part of one of pg_stat_monitor, whose policy filters
+    bool reads_all;       ///< the reader may see everybody's rows
+    Oid reader;
     bool absent;           ///< no shared memory, and that has been said
     bool started;          ///< `cursor` is set
     MemoryContext memory;  ///< of the copy
@@ -135,6 +139,11 @@ void store_tuple(const LiveScan& scan, const core::Bucket& bucket, const core::E
     ExecStoreVirtualTuple(slot);
 }
 
+/// A foreign table can have no policy of its own, and pg_read_all_data may read any table.
+bool may_see(const LiveScan& scan, const core::Entry& entry) {
+    return scan.reads_all || entry.userid == scan.reader;
+}
+
 [[noreturn]] void report_unwritable(const char* what, const char* hint) {
     ereport(ERROR,
             (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("cannot %s live rows of pg_stat_monitor", what),
@@ -177,6 +186,8 @@ static void pgsm_BeginForeignScan(ForeignScanState* node, int eflags) {
     const ForeignScan* plan = reinterpret_cast<const ForeignScan*>(node->ss.ps.plan);
     LiveScan* scan = static_cast<LiveScan*>(palloc0(sizeof(LiveScan)));
     scan->through_parent = linitial_int(plan->fdw_private) != 0;
+    scan->reader = GetUserId();
+    scan->reads_all = scan->through_parent || is_member_of_role(scan->reader, ROLE_PG_READ_ALL_STATS);
     scan->attributes = RelationGetDescr(node->ss.ss_currentRelation)->natts;
     scan->source = map_columns(node->ss.ss_currentRelation);
     find_unwanted(plan, *scan);
@@ -192,6 +203,7 @@ static TupleTableSlot* pgsm_IterateForeignScan(ForeignScanState* node) {
     if (scan.absent) return slot;
     const core::Bucket* bucket = nullptr;
     const core::Entry* entry = next_entry(scan.cursor, bucket);
+    while (entry != nullptr && !may_see(scan, *entry)) entry = next_entry(scan.cursor, bucket);
     if (entry != nullptr) store_tuple(scan, *bucket, *entry, slot);
     return slot;
 }

@@ -3,6 +3,7 @@
 #include "pgglue/guc.hpp"
 
 extern "C" {
+#include "access/parallel.h"
 #include "utils/guc.h"
 }
 
@@ -33,34 +34,44 @@ bool unused_enable_overflow;
 int unused_overflow_target;
 bool unused_track_application_names;
 
-void warn_unused(const char* name, const char* detail) {
-    static bool warned[3];
-    const int which = name[5] == 'e'   ? 0
-                      : name[5] == 'o' ? 1
-                                       : 2;  // pgsm_enable…, pgsm_overflow…, pgsm_track…
-    if (warned[which]) return;
-    warned[which] = true;
+/// One of them, and whether it has been spoken of.
+struct Unused {
+    const char* name;
+    const char* detail;
+    bool warned;
+};
+
+constexpr char kBounded[] = "Memory never grows beyond pgsm_max and pgsm_query_shared_buffer.";
+Unused enable_overflow{"pgsm_enable_overflow", kBounded, false};
+Unused overflow_target{"pgsm_overflow_target", kBounded, false};
+Unused track_application_names{"pgsm_track_application_names", "Application names are always tracked.",
+                               false};
+
+/// Warns once a process, and where somebody reads it: in the log for what is in a file, not in each session
+/// that inherits it or reads the file again; in a session for what is set there, not in its parallel workers
+/// and not in all sessions of a role or database for which it was set.
+void warn_unused(Unused& unused, GucSource source) {
+    const bool in_log = source > PGC_S_DEFAULT && source <= PGC_S_ARGV && !IsUnderPostmaster;
+    const bool in_session = source >= PGC_S_CLIENT && !IsParallelWorker();
+    if (unused.warned || !(in_log || in_session)) return;
+    unused.warned = true;
     ereport(WARNING, (errcode(ERRCODE_WARNING_DEPRECATED_FEATURE),
-                      errmsg("setting pg_stat_monitor.%s has no effect", name), errdetail("%s", detail)));
+                      errmsg("setting pg_stat_monitor.%s has no effect", unused.name),
+                      errdetail("%s", unused.detail)));
 }
 
 extern "C" bool check_enable_overflow(bool* value, void**, GucSource source) {
-    if (*value && source != PGC_S_DEFAULT)
-        warn_unused("pgsm_enable_overflow",
-                    "Memory never grows beyond pgsm_max and pgsm_query_shared_buffer.");
+    if (*value) warn_unused(enable_overflow, source);
     return true;
 }
 
 extern "C" bool check_overflow_target(int*, void**, GucSource source) {
-    if (source != PGC_S_DEFAULT)
-        warn_unused("pgsm_overflow_target",
-                    "Memory never grows beyond pgsm_max and pgsm_query_shared_buffer.");
+    warn_unused(overflow_target, source);
     return true;
 }
 
 extern "C" bool check_track_application_names(bool*, void**, GucSource source) {
-    if (source != PGC_S_DEFAULT)
-        warn_unused("pgsm_track_application_names", "Application names are always tracked.");
+    warn_unused(track_application_names, source);
     return true;
 }
 

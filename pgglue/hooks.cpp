@@ -5,6 +5,7 @@
 #include "pgglue/active_query.hpp"
 #include "pgglue/collect.hpp"
 #include "pgglue/exporter_database.hpp"
+#include "pgglue/guarded.hpp"
 #include "pgglue/guc.hpp"
 #include "pgglue/install.hpp"
 #include "pgglue/shmem.hpp"
@@ -38,15 +39,20 @@ ExecutorFinish_hook_type prev_executor_finish;
 ExecutorEnd_hook_type prev_executor_end;
 ProcessUtility_hook_type prev_process_utility;
 
-/// The executor run that the current code is inside of; a chain through the C stack.
+/// The executor run that the current code is directly inside of: the parent of the statements that it runs.
+/// Null at the top and in what is no run (utility statements, AFTER triggers), as in 2.3.
 struct Run {
-    const Run* outer;
     int64 queryid;
     const char* source;
 };
 const Run* current_run;
 
 int64 queryid_of(const PlannedStmt* plan) { return static_cast<int64>(plan->queryId); }
+
+SourceSlice slice_of(const QueryDesc* query_desc) {
+    const PlannedStmt* plan = query_desc->plannedstmt;
+    return {query_desc->sourceText, plan->stmt_location, plan->stmt_len};
+}
 
 bool off() { return pgsm_track == kTrackNone || !store_ready(); }
 
@@ -56,7 +62,8 @@ int64 parent_queryid() {
     return pgsm_track == kTrackAll && current_run != nullptr ? current_run->queryid : 0;
 }
 
-bool is_ours_to_skip(const Node* statement) {
+/// What EXECUTE runs is recorded at EXECUTE's own level; PREPARE and DEALLOCATE do no work worth a row.
+bool is_run_by_itself(const Node* statement) {
     return IsA(statement, ExecuteStmt) || IsA(statement, PrepareStmt) || IsA(statement, DeallocateStmt);
 }
 
@@ -67,8 +74,9 @@ bool tracks_level(int level) {
     return pgsm_track == kTrackAll || level == 0;
 }
 
-void note_client_statement(int64 queryid) {
-    last_statement = {queryid, debug_query_string, GetCurrentStatementStartTimestamp()};
+void note_client_statement(int64 queryid, const SourceSlice& slice) {
+    const bool sent = slice.source == debug_query_string && slice.location >= 0 && slice.length > 0;
+    last_statement = {queryid, sent ? slice.location + slice.length : 0, GetCurrentStatementStartTimestamp()};
 }
 
 namespace {
@@ -76,9 +84,10 @@ namespace {
 extern "C" void pgsm_post_parse_analyze(ParseState* pstate, Query* query, JumbleStateArg jumble) {
     if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
     const auto queryid = static_cast<int64>(query->queryId);
-    if (nesting_level == 0) note_client_statement(queryid);
+    const SourceSlice slice{pstate->p_sourcetext, query->stmt_location, query->stmt_len};
+    if (nesting_level == 0) note_client_statement(queryid, slice);
     if (queryid == 0 || query->utilityStmt != nullptr || !tracks_level(nesting_level)) return;
-    remember_statement(queryid, {pstate->p_sourcetext, query->stmt_location, query->stmt_len}, jumble);
+    remember_statement(queryid, slice, jumble);
 }
 
 // planner
@@ -131,13 +140,13 @@ extern "C" PlannedStmt* pgsm_planner(Query* parse, const char* query_string, int
 // executor
 
 extern "C" void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
+    const int64 queryid = queryid_of(query_desc->plannedstmt);
+    if (nesting_level == 0) note_client_statement(queryid, slice_of(query_desc));
     if (prev_executor_start)
         prev_executor_start(query_desc, flags);
     else
         standard_ExecutorStart(query_desc, flags);
 
-    const int64 queryid = queryid_of(query_desc->plannedstmt);
-    if (nesting_level == 0) note_client_statement(queryid);
     if (queryid == 0 || !tracks_level(nesting_level)) return;
     if (query_desc->totaltime == nullptr) {
         MemoryContext old = MemoryContextSwitchTo(query_desc->estate->es_query_cxt);
@@ -158,8 +167,9 @@ extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
             standard_ExecutorRun(PGSM_EXECUTOR_RUN_ARGS);
         return;
     }
-    if (nesting_level == 0) note_client_statement(queryid_of(query_desc->plannedstmt));
-    const Run run{current_run, queryid_of(query_desc->plannedstmt), query_desc->sourceText};
+    if (nesting_level == 0) note_client_statement(queryid_of(query_desc->plannedstmt), slice_of(query_desc));
+    const Run run{queryid_of(query_desc->plannedstmt), query_desc->sourceText};
+    const Run* const outer = current_run;
     current_run = &run;
     nesting_level = nesting_level + 1;
     PG_TRY();
@@ -172,7 +182,7 @@ extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
     PG_FINALLY();
     {
         nesting_level = nesting_level - 1;
-        current_run = run.outer;
+        current_run = outer;
     }
     PG_END_TRY();
 }
@@ -185,6 +195,8 @@ extern "C" void pgsm_ExecutorFinish(QueryDesc* query_desc) {
             standard_ExecutorFinish(query_desc);
         return;
     }
+    const Run* const outer = current_run;
+    current_run = nullptr;
     nesting_level = nesting_level + 1;
     PG_TRY();
     {
@@ -194,7 +206,10 @@ extern "C" void pgsm_ExecutorFinish(QueryDesc* query_desc) {
             standard_ExecutorFinish(query_desc);
     }
     PG_FINALLY();
-    { nesting_level = nesting_level - 1; }
+    {
+        nesting_level = nesting_level - 1;
+        current_run = outer;
+    }
     PG_END_TRY();
 }
 
@@ -221,18 +236,11 @@ void record_query(QueryDesc* query_desc, const ActiveQuery& query) {
     execution.counters.jit.parallel_workers_launched = estate->es_parallel_workers_launched;
 #endif
     execution.cmd_type = static_cast<uint8>(query_desc->operation);
-    execution.slice = {query_desc->sourceText, plan->stmt_location, plan->stmt_len};
+    execution.slice = slice_of(query_desc);
     execution.query_desc = query_desc;
     if (current_run != nullptr && current_run->queryid == query.identity.parent_queryid)
         execution.parent_source = current_run->source;
-    if (pgsm_enable_query_plan && query_desc->operation == CMD_SELECT) {
-        execution.plan = plan_text(query_desc);
-        int64 planid = 0;
-        if (plain_query_id(execution.plan, &planid)) {
-            execution.identity.planid = planid;
-            execution.identity.flags |= core::kHasPlan;
-        }
-    }
+    if (pgsm_enable_query_plan && query_desc->operation == CMD_SELECT) explain_execution(execution);
     record_execution(execution);
 }
 
@@ -264,6 +272,8 @@ void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool rea
 void nested_process_utility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
                             ProcessUtilityContext context, ParamListInfo params,
                             QueryEnvironment* environment, DestReceiver* dest, QueryCompletion* completion) {
+    const Run* const outer = current_run;
+    current_run = nullptr;
     nesting_level = nesting_level + 1;
     PG_TRY();
     {
@@ -271,7 +281,10 @@ void nested_process_utility(PlannedStmt* pstmt, const char* query_string, bool r
                              completion);
     }
     PG_FINALLY();
-    { nesting_level = nesting_level - 1; }
+    {
+        nesting_level = nesting_level - 1;
+        current_run = outer;
+    }
     PG_END_TRY();
 }
 
@@ -316,21 +329,20 @@ extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string
                                     QueryEnvironment* environment, DestReceiver* dest,
                                     QueryCompletion* completion) {
     const Node* statement = pstmt->utilityStmt;
-    const bool skipped = is_ours_to_skip(statement);
     const bool creates_extension = is_our_extension(statement);
-    if (off() || skipped) {
+    if (is_run_by_itself(statement) || (off() && !creates_extension)) {
         call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                              completion);
-        if (creates_extension && store_ready()) note_extension_created();
         return;
     }
+    const SourceSlice slice{query_string, pstmt->stmt_location, pstmt->stmt_len};
     const bool tracked = pgsm_track_utility && tracks_level(nesting_level);
     const int64 queryid = tracked || nesting_level == 0 ? utility_queryid(pstmt, query_string) : 0;
-    if (nesting_level == 0) note_client_statement(queryid);
+    if (nesting_level == 0) note_client_statement(queryid, slice);
     if (!tracked || queryid == 0) {
         nested_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                                completion);
-        if (creates_extension) note_extension_created();
+        if (creates_extension && store_ready()) note_extension_created();
         return;
     }
 
@@ -340,7 +352,8 @@ extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string
     execution.queryid = queryid;
     execution.cmd_type = CMD_UTILITY;
     execution.utility = true;
-    execution.slice = {query_string, pstmt->stmt_location, pstmt->stmt_len};
+    execution.slice = slice;
+    if (IsA(statement, CopyStmt)) execution.copied = reinterpret_cast<const CopyStmt*>(statement)->relation;
     if ((execution.identity.flags & core::kHasParent) != 0) execution.parent_source = current_run->source;
     rusage cpu_start;
     getrusage(RUSAGE_SELF, &cpu_start);
@@ -380,6 +393,7 @@ extern "C" void forget_at_transaction_end(XactEvent event, void*) {
 }  // namespace
 
 void install_statement_hooks() {
+    make_scratch_context();
     prev_post_parse_analyze = post_parse_analyze_hook;
     post_parse_analyze_hook = pgsm_post_parse_analyze;
     prev_planner = planner_hook;

@@ -34,14 +34,29 @@ bool worth_recording(const ErrorData* error) {
            MyDatabaseId != InvalidOid && !store_lock_held();
 }
 
-/// The statement's own id where the message belongs to the client message that it ran in; else, above all
-/// when the text could not be parsed, the hash of the text, as in 2.3.
-int64 failed_queryid(std::string_view client_string) {
-    if (last_statement.queryid != 0 && last_statement.message_time == GetCurrentStatementStartTimestamp())
+/// The statement's own id where the message belongs to the client message that it ran in, and does not point
+/// behind the statement, at another of the same message; else, above all when the text could not be parsed,
+/// the hash of the text, as in 2.3.
+int64 failed_queryid(const ErrorData* error, std::string_view client_string) {
+    // The cursor counts characters, of which there are never more than bytes.
+    const bool behind = last_statement.end > 0 && error->cursorpos > last_statement.end;
+    if (last_statement.queryid != 0 && !behind &&
+        last_statement.message_time == GetCurrentStatementStartTimestamp())
         return last_statement.queryid;
     return static_cast<int64>(
         hash_bytes_extended(reinterpret_cast<const unsigned char*>(client_string.data()),
                             static_cast<int>(client_string.size()), 0));
+}
+
+/// The message without a piece of a password: the parser quotes what it stumbles over.
+std::string_view message_of(const ErrorData* error, std::string_view client_string) {
+    if (error->message == nullptr) return {};
+    size_t len = strlen(error->message);
+    const char* quote = strchr(error->message, '"');
+    if (quote != nullptr && error->sqlerrcode == ERRCODE_SYNTAX_ERROR &&
+        core::mentions_password(client_string))
+        len = static_cast<size_t>(quote - error->message);
+    return core::truncate_at_char({error->message, len}, kMessageBytes, text_encoding());
 }
 
 void capture(const ErrorData* error) {
@@ -52,15 +67,13 @@ void capture(const ErrorData* error) {
     execution.identity.dbid = MyDatabaseId;
     execution.identity.session_hash = session.hash;
     execution.identity.flags = core::kError | (nesting_level == 0 ? core::kTopLevel : 0);
-    execution.queryid = failed_queryid(client_string);
+    execution.queryid = failed_queryid(error, client_string);
     set_exec_time(execution, 0.0);
     execution.utility = true;  // text as it is
     execution.slice = {debug_query_string, -1, 0};
     execution.elevel = static_cast<uint8>(error->elevel);
     execution.sqlcode = unpack_sql_state(error->sqlerrcode);
-    if (error->message != nullptr)
-        execution.message =
-            core::truncate_at_char({error->message, strlen(error->message)}, kMessageBytes, text_encoding());
+    execution.message = message_of(error, client_string);
     record_error(execution);
 }
 

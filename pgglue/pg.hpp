@@ -64,7 +64,7 @@ namespace pgsm::glue {
 
 // 16 jumbles trees of utility statements and needs no text for it.
 #if PG_VERSION_NUM >= 160000
-#define PGSM_JUMBLE_QUERY(query, text) static_cast<void>(JumbleQuery(query))
+#define PGSM_JUMBLE_QUERY(query, text) (static_cast<void>(text), static_cast<void>(JumbleQuery(query)))
 #define PGSM_ROWS_PROCESSED(estate) static_cast<int64>((estate)->es_total_processed)
 #else
 #define PGSM_JUMBLE_QUERY(query, text) static_cast<void>(JumbleQuery(query, text))
@@ -81,6 +81,25 @@ namespace pgsm::glue {
 #else
 #define PGSM_FOREIGN_SCAN_PATH(root, rel, rows, startup, total)                                              \
     create_foreignscan_path(root, rel, nullptr, rows, startup, total, NIL, nullptr, nullptr, NIL)
+#endif
+
+// Until 16 there are no subtransactions, not even internal ones, while a parallel query runs.
+#if PG_VERSION_NUM >= 170000
+#define PGSM_NO_SUBTRANSACTION_NOW() false
+#else
+#define PGSM_NO_SUBTRANSACTION_NOW() IsInParallelMode()
+#endif
+
+// 18 squashes lists of constants, may note parameters among the constants, and numbers what it replaces;
+// before, a constant noted twice left a gap in the numbers.
+#if PG_VERSION_NUM >= 180000
+#define PGSM_SQUASHED_BYTES(noted) ((noted).squashed ? (noted).length : 0)
+#define PGSM_KEPT_PARAMETER(jumble, noted) ((noted).extern_param && !(jumble)->has_squashed_lists)
+#define PGSM_DUPLICATES_COUNT 0
+#else
+#define PGSM_SQUASHED_BYTES(noted) 0
+#define PGSM_KEPT_PARAMETER(jumble, noted) false
+#define PGSM_DUPLICATES_COUNT 1
 #endif
 
 // 19 made the jumble state const.

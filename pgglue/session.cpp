@@ -2,6 +2,8 @@
 
 #include "pgglue/session.hpp"
 
+#include "pgglue/guarded.hpp"
+
 #include <cstring>
 
 extern "C" {
@@ -42,14 +44,25 @@ core::ClientAddress client_address() {
 
 const char* port_name(const char* name) { return name != nullptr ? name : ""; }
 
+struct Names {
+    Oid userid;
+    char* user;
+    char* database;
+};
+
+void look_names_up(void* argument) {
+    auto& names = *static_cast<Names*>(argument);
+    names.user = GetUserNameFromId(names.userid, true);
+    names.database = get_database_name(MyDatabaseId);
+}
+
 void find_names(Oid userid, bool may_use_catalog) {
     if (user_name_of == userid && database_name[0] != '\0') return;
-    char* user = nullptr;
-    char* database = nullptr;
-    if (may_use_catalog && IsTransactionState()) {
-        user = GetUserNameFromId(userid, true);
-        database = get_database_name(MyDatabaseId);
-    } else if (MyProcPort != nullptr) {
+    Names names{userid, nullptr, nullptr};
+    const bool looked_up = may_use_catalog && without_catalog_error(look_names_up, &names);
+    const char* user = names.user;
+    const char* database = names.database;
+    if (!looked_up && MyProcPort != nullptr) {
         if (userid == GetAuthenticatedUserId()) user = MyProcPort->user_name;
         database = MyProcPort->database_name;
     }

@@ -5,6 +5,7 @@
 #include "pgglue/guc.hpp"
 #include "pgglue/image_file.hpp"
 #include "pgglue/install.hpp"
+#include "pgglue/own_rows.hpp"
 
 extern "C" {
 #include "access/xlog.h"
@@ -64,6 +65,7 @@ void create_state(std::byte* memory) {
     // The settings' ranges leave no budget that the core refuses.
     if (status != core::Status::kOk) elog(FATAL, "pg_stat_monitor cannot lay out its shared memory");
     load_image();
+    note_start();
 }
 
 extern "C" void pgsm_shmem_startup() {

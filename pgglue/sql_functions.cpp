@@ -3,6 +3,7 @@
 //
 // Rows of the functions: everybody sees every row, but of other people's only what gives no text and no
 // address away (compat-2.3.md 4.10, decisions.md). The table hides such rows altogether, by its policy.
+#include <span>
 #include <string_view>
 
 #include "core/api.hpp"
@@ -93,6 +94,14 @@ void return_live_rows(FunctionCallInfo fcinfo, int sql_version) {
     pg_unreachable();
 }
 
+/// The name of the first argument, an integer that counts from `first`; NULL for others.
+Datum decoded(FunctionCallInfo fcinfo, int64 first, std::span<const char* const> names) {
+    if (PG_NARGS() != 1 || PG_ARGISNULL(0)) PG_RETURN_NULL();
+    const int64 place = PG_GETARG_INT32(0) - first;
+    if (place < 0 || place >= static_cast<int64>(names.size())) PG_RETURN_NULL();
+    PG_RETURN_TEXT_P(cstring_to_text(names[static_cast<std::size_t>(place)]));
+}
+
 void delete_history(void* history) {
     const char* sql = psprintf("DELETE FROM %s WHERE exported_at < 'infinity'",
                                quoted_name(static_cast<Relation>(history)));
@@ -160,6 +169,32 @@ PGSM_FUNCTION(get_histogram_timings) {
     char timings[core::kTimingsTextCap];
     const std::size_t length = store_ready() ? core::timings_text(histogram_bounds(), timings) : 0;
     PG_RETURN_TEXT_P(cstring_to_text_with_len(timings, static_cast<int>(length)));
+}
+
+/// What the decoders of upstream's 2.4 call; those of ours are SQL.
+PGSM_FUNCTION(pg_stat_monitor_get_cmd_type) {
+    static constexpr const char* kNames[] = {"",       "SELECT", "UPDATE",  "INSERT",
+                                             "DELETE", "MERGE",  "UTILITY", "NOTHING"};
+    return decoded(fcinfo, 0, kNames);
+}
+
+PGSM_FUNCTION(pg_stat_monitor_decode_error_level) {
+    static constexpr const char* kNames[] = {"DEBUG5",
+                                             "DEBUG4",
+                                             "DEBUG3",
+                                             "DEBUG2",
+                                             "DEBUG1",
+                                             "LOG",
+                                             "LOG_SERVER_ONLY",
+                                             "INFO",
+                                             "NOTICE",
+                                             "WARNING",
+                                             "WARNING_CLIENT_ONLY",
+                                             "ERROR",
+                                             "FATAL",
+                                             "PANIC"};
+    if (PG_NARGS() == 1 && !PG_ARGISNULL(0) && PG_GETARG_INT32(0) == 0) PG_RETURN_TEXT_P(cstring_to_text(""));
+    return decoded(fcinfo, DEBUG5, kNames);
 }
 
 /// No released SQL object names it, but 2.3's library has it.

@@ -2,17 +2,15 @@
 
 #include "pgglue/statement_text.hpp"
 
+#include "pgglue/constants.hpp"
+#include "pgglue/guarded.hpp"
 #include "pgglue/guc.hpp"
 
-#include <algorithm>
 #include <cstring>
 
 extern "C" {
 #include "common/hashfn.h"
-#include "common/keywords.h"
 #include "mb/pg_wchar.h"
-#include "parser/scanner.h"
-#include "parser/gramparse.h"
 #include "utils/memutils.h"
 }
 
@@ -21,138 +19,78 @@ namespace {
 
 struct Remembered {
     int64 queryid;
-    int64 pgsm_query_id;
-    uint64 text_at;   // place in the endless stream that text_ring is the end of
-    uint32 text_len;  // 0: the text was not needed
+    uint64 marks_at;  // place in the endless stream that marks_ring is the end of
+    uint32 marks_len;
+    uint32 tokens;
+    uint16 highest_param;
     bool known;
 };
 
-constexpr uint32 kSlots = 768;
-constexpr uint32 kRingBytes = 28 * 1024;
+constexpr uint32 kSlots = 1024;
+constexpr uint32 kRingBytes = 24 * 1024;
 Remembered remembered[kSlots];
-char text_ring[kRingBytes];
+uint8 marks_ring[kRingBytes];
 uint64 ring_end;
-static_assert(sizeof remembered + sizeof text_ring <= 56 * 1024, "a backend's own memory is bounded (P1)");
+static_assert(sizeof remembered + sizeof marks_ring <= 56 * 1024, "a backend's own memory is bounded (P1)");
 
 Remembered& slot_of(int64 queryid) { return remembered[static_cast<uint64>(queryid) % kSlots]; }
 
-bool text_remembered(const Remembered& slot) {
-    return slot.text_len != 0 && ring_end - slot.text_at <= kRingBytes;
+bool is_remembered(const Remembered& slot, int64 queryid) {
+    return slot.queryid == queryid && slot.known &&
+           (slot.marks_len == 0 || ring_end - slot.marks_at <= kRingBytes);
 }
 
-/// Keeps a text in one piece; too long a one is made anew each time it is needed.
-void ring_put(Remembered& slot, std::string_view text) {
-    slot.text_len = 0;
-    if (text.size() > kRingBytes / 4) return;
-    const uint32 at = static_cast<uint32>(ring_end % kRingBytes);
-    if (at + text.size() > kRingBytes) ring_end += kRingBytes - at;
-    slot.text_at = ring_end;
-    slot.text_len = static_cast<uint32>(text.size());
-    memcpy(text_ring + ring_end % kRingBytes, text.data(), text.size());
-    ring_end += text.size();
-}
-
-struct Constant {
-    int location;  // from the statement's first byte
-    int length;    // bytes; -1: not there, or a duplicate
+struct Remembering {
+    int64 queryid;
+    SourceSlice slice;
+    JumbleStateArg jumble;
 };
 
-bool is_constant_token(int token) {
-    return token == ICONST || token == FCONST || token == SCONST || token == USCONST || token == BCONST ||
-           token == XCONST;
+/// Packs the marks where they stay: in one piece of at most a quarter of the ring.
+void remember_work(void* argument) {
+    const auto& work = *static_cast<Remembering*>(argument);
+    constexpr uint32 kMost = kRingBytes / 4;
+    Remembered& slot = slot_of(work.queryid);
+    slot.known = false;
+    const std::string_view text = executed_part(slice_text(work.slice));
+    const auto at = static_cast<uint32>(ring_end % kRingBytes);
+    if (kRingBytes - at < kMost) ring_end += kRingBytes - at;
+    // Whatever may be overwritten now is forgotten already, should an error come in between.
+    const uint64 begin = ring_end;
+    ring_end += kMost;
+    ConstantMarks marks{};
+    const bool fits = mark_constants(text, text.data() - work.slice.source, work.jumble,
+                                     {marks_ring + begin % kRingBytes, kMost}, marks);
+    ring_end = begin + marks.packed.size();
+    if (!fits) return;
+    slot.queryid = work.queryid;
+    slot.marks_at = begin;
+    slot.marks_len = static_cast<uint32>(marks.packed.size());
+    slot.tokens = marks.tokens;
+    slot.highest_param = marks.highest_param;
+    slot.known = true;
 }
 
-/// Lengths of the constants, by the server's own scanner; a sign in front of a number belongs to it. With no
-/// constants given, finds those that the scanner sees (`found` up to `cap`) and the highest $n.
-int scan_constants(const char* text, Constant* constants, int count, int cap, int* highest_param) {
-    core_yy_extra_type extra;
-    core_YYSTYPE value;
-    YYLTYPE at = 0;
-    core_yyscan_t scanner = scanner_init(text, &extra, &ScanKeywords, ScanKeywordTokens);
-    extra.escape_string_warning = false;
-    int next = 0;
-    bool end = false;
-    if (constants != nullptr && cap == 0) {
-        for (; next < count && !end; ++next) {
-            if (constants[next].length < 0) continue;
-            for (;;) {
-                int token = core_yylex(&value, &at, scanner);
-                if (token == 0) {
-                    end = true;
-                    break;
-                }
-                if (at < constants[next].location) continue;
-                const int start = at;
-                if (text[start] == '-') token = core_yylex(&value, &at, scanner);
-                if (token == 0)
-                    end = true;
-                else
-                    constants[next].length = static_cast<int>(strlen(extra.scanbuf + start));
-                break;
-            }
-        }
-        // What was not reached (the text was changed behind our back) is left as it is.
-        for (; next < count; ++next) constants[next].length = -1;
-        scanner_finish(scanner);
-        return count;
-    }
-    int found = 0;
-    for (int token; (token = core_yylex(&value, &at, scanner)) != 0;) {
-        if (token == PARAM) *highest_param = std::max(*highest_param, value.ival);
-        if (!is_constant_token(token) || found == cap) continue;
-        constants[found].location = at;
-        constants[found++].length = static_cast<int>(strlen(extra.scanbuf + at));
-    }
-    scanner_finish(scanner);
-    return found;
+struct Normalizing {
+    int64 queryid;
+    std::string_view text;
+    std::string_view normalized;
+};
+
+void normalize_work(void* argument) {
+    auto& work = *static_cast<Normalizing*>(argument);
+    const std::string_view text = executed_part(work.text);
+    const Remembered& slot = slot_of(work.queryid);
+    if (is_remembered(slot, work.queryid))
+        work.normalized = replace_marked(
+            text,
+            {{marks_ring + slot.marks_at % kRingBytes, slot.marks_len}, slot.tokens, slot.highest_param});
+    if (work.normalized.data() == nullptr) work.normalized = replace_guessed(text);
 }
 
-/// The text with $n in the places of the constants, numbered behind the highest parameter in it.
-std::string_view replace_constants(std::string_view text, const Constant* constants, int count,
-                                   int highest_param) {
-    auto* out = static_cast<char*>(palloc(text.size() + static_cast<size_t>(count) * 11 + 1));
-    size_t len = 0;
-    size_t from = 0;
-    for (int i = 0; i < count; ++i) {
-        if (constants[i].length < 0) continue;
-        const auto at = static_cast<size_t>(constants[i].location);
-        if (at < from || at + static_cast<size_t>(constants[i].length) > text.size()) continue;
-        memcpy(out + len, text.data() + from, at - from);
-        len += at - from;
-        len += static_cast<size_t>(sprintf(out + len, "$%d", i + 1 + highest_param));
-        from = at + static_cast<size_t>(constants[i].length);
-    }
-    memcpy(out + len, text.data() + from, text.size() - from);
-    return {out, len + text.size() - from};
-}
-
-char* terminated(std::string_view text) { return pnstrdup(text.data(), text.size()); }
-
-std::string_view normalize_jumbled(std::string_view text, const char* source, JumbleStateArg jumble) {
-    const int count = jumble->clocations_count;
-    if (count <= 0) return text;
-    const int offset = static_cast<int>(text.data() - source);
-    auto* constants = static_cast<Constant*>(palloc(sizeof(Constant) * static_cast<size_t>(count)));
-    for (int i = 0; i < count; ++i) constants[i] = {jumble->clocations[i].location - offset, 0};
-    std::sort(constants, constants + count,
-              [](const Constant& a, const Constant& b) { return a.location < b.location; });
-    for (int i = 0; i < count; ++i) {
-        const bool outside =
-            constants[i].location < 0 || static_cast<size_t>(constants[i].location) >= text.size();
-        if (outside || (i > 0 && constants[i].location == constants[i - 1].location))
-            constants[i].length = -1;
-    }
-    scan_constants(terminated(text), constants, count, 0, nullptr);
-    return replace_constants(text, constants, count, jumble->highest_extern_param_id);
-}
-
-/// What is left when the parser's list of constants is gone: every literal that the scanner sees.
-std::string_view normalize_scanned(std::string_view text) {
-    const int cap = static_cast<int>(text.size() / 2 + 1);
-    auto* constants = static_cast<Constant*>(palloc(sizeof(Constant) * static_cast<size_t>(cap)));
-    int highest_param = 0;
-    const int count = scan_constants(terminated(text), constants, 0, cap, &highest_param);
-    return replace_constants(text, constants, count, highest_param);
+void explained_work(void* argument) {
+    auto& text = *static_cast<std::string_view*>(argument);
+    text = explained_part(text);
 }
 
 int64 hash_text(std::string_view text) {
@@ -160,13 +98,7 @@ int64 hash_text(std::string_view text) {
                                                   static_cast<int>(text.size()), 0));
 }
 
-void remember(int64 queryid, std::string_view normalized) {
-    Remembered& slot = slot_of(queryid);
-    slot.queryid = queryid;
-    slot.known = plain_query_id(normalized, &slot.pgsm_query_id);
-    ring_put(slot,
-             core::truncate_at_char(normalized, static_cast<size_t>(pgsm_query_max_len), text_encoding()));
-}
+constexpr std::string_view kNoText = "Query string not available";
 
 }  // namespace
 
@@ -199,34 +131,32 @@ bool plain_query_id(std::string_view text, int64* id) {
 }
 
 void remember_statement(int64 queryid, const SourceSlice& slice, JumbleStateArg jumble) {
-    const Remembered& slot = slot_of(queryid);
-    if (slot.queryid == queryid && slot.known && (!pgsm_normalized_query || text_remembered(slot))) return;
+    if (is_remembered(slot_of(queryid), queryid) || jumble == nullptr) return;
     if (!pgsm_enable_pgsm_query_id && !pgsm_normalized_query) return;
-    MemoryContext scratch =
-        AllocSetContextCreate(CurrentMemoryContext, "pg_stat_monitor text", ALLOCSET_DEFAULT_SIZES);
+    Remembering work{queryid, slice, jumble};
+    MemoryContext scratch = scratch_context();
     MemoryContext old = MemoryContextSwitchTo(scratch);
-    const std::string_view text = slice_text(slice);
-    remember(queryid, jumble != nullptr ? normalize_jumbled(text, slice.source, jumble) : text);
+    // Without success the constants are guessed when the text is needed.
+    static_cast<void>(without_error(remember_work, &work));
     MemoryContextSwitchTo(old);
-    MemoryContextDelete(scratch);
+    MemoryContextReset(scratch);
 }
 
 StatementText statement_text(int64 queryid, const SourceSlice& slice, bool normalized) {
     StatementText result{};
-    const Remembered& slot = slot_of(queryid);
-    const bool known = slot.queryid == queryid && slot.known;
-    const bool need_text = normalized && !(known && text_remembered(slot));
-    if ((need_text || !known) && (normalized || pgsm_enable_pgsm_query_id))
-        remember(queryid, normalize_scanned(slice_text(slice)));
-    result.has_pgsm_query_id =
-        pgsm_enable_pgsm_query_id && slot.queryid == queryid && slot.known && slot.pgsm_query_id != 0;
-    result.pgsm_query_id = slot.pgsm_query_id;
-    if (!normalized)
-        result.text = slice_text(slice);
-    else if (text_remembered(slot))
-        result.text = {text_ring + slot.text_at % kRingBytes, slot.text_len};
+    Normalizing work{queryid, slice_text(slice), {}};
+    result.text = work.text;
+    if (normalized || pgsm_enable_pgsm_query_id) {
+        if (!without_error(normalize_work, &work))
+            work.normalized = {};
+        else if (pgsm_enable_pgsm_query_id)
+            result.has_pgsm_query_id =
+                plain_query_id(work.normalized, &result.pgsm_query_id) && result.pgsm_query_id != 0;
+    }
+    if (normalized)
+        result.text = work.normalized.data() != nullptr ? work.normalized : kNoText;
     else
-        result.text = normalize_scanned(slice_text(slice));
+        static_cast<void>(without_error(explained_work, &result.text));
     result.text =
         core::truncate_at_char(result.text, static_cast<size_t>(pgsm_query_max_len), text_encoding());
     return result;

@@ -1,7 +1,7 @@
-// Texts and ids that can only be made where the statement is parsed: the text with its constants replaced,
-// and pgsm_query_id, which is the hash of that text. Executions need them later, maybe much later (prepared
-// statements), so each backend remembers them in 56 kB of its own, whatever it runs; what is forgotten is
-// made again from the source text by the scanner alone.
+// Texts and ids that can only be made with what is known where the statement is parsed: the text with its
+// constants replaced, and pgsm_query_id, which is the hash of that text. Executions need them later, maybe
+// much later (prepared statements), so each backend remembers which tokens are constants, in 56 kB of its
+// own, whatever it runs; of what is forgotten the constants are guessed.
 #pragma once
 
 #include "core/api.hpp"
@@ -20,7 +20,8 @@ struct SourceSlice {
 /// The statement alone, without white space around it and without the semicolon.
 std::string_view slice_text(const SourceSlice& slice);
 
-/// Remembers text and pgsm_query_id of a statement that has just been parsed. Cheap when it is known already.
+/// Remembers the constants of a statement that has just been parsed. Cheap when it is known already. Never
+/// raises an error.
 void remember_statement(int64 queryid, const SourceSlice& slice, JumbleStateArg jumble);
 
 struct StatementText {
@@ -29,8 +30,8 @@ struct StatementText {
     bool has_pgsm_query_id;  // false: the setting is off, or no memory
 };
 
-/// Text and pgsm_query_id for a new entry. What it returns is valid until the next call. Allocates in
-/// CurrentMemoryContext when the backend has forgotten the statement.
+/// Text and pgsm_query_id for a new entry, in CurrentMemoryContext. Never raises an error: short of memory it
+/// says so in place of the text.
 StatementText statement_text(int64 queryid, const SourceSlice& slice, bool normalized);
 
 /// pgsm_query_id of a text as it is: of utility statements and of errors (compat-2.3.md 3.2).

@@ -23,11 +23,11 @@ bool tracks_level(int level);
 /// The statement of the client that ran last, for the rows of its errors: when an error is reported, the
 /// hooks that ran it have been left already.
 struct ClientStatement {
-    int64 queryid;              // 0: it has none
-    const char* client_string;  // debug_query_string when it was noted
-    TimestampTz message_time;   // start of the client message it belongs to
+    int64 queryid;             // 0: it has none
+    int end;                   // byte of the client's string behind it; 0: at its end, or it is not in there
+    TimestampTz message_time;  // start of the client message it belongs to
 };
 extern ClientStatement last_statement;
-void note_client_statement(int64 queryid);
+void note_client_statement(int64 queryid, const SourceSlice& slice);
 
 }  // namespace pgsm::glue

@@ -56,10 +56,23 @@ class Column:
     view: dict = field(default_factory=dict)
     view_after: str | None = None
     view_sql: str | None = None
+    served: str | None = None
 
     @property
     def late(self) -> bool:
         return int(self.pg) > BASE_MAJOR
+
+    @property
+    def served_sql(self) -> str:
+        """What the view in schema pgsm_2_3 shows of it, over a row m of the table."""
+        own = f"m.{self.name}"
+        if self.served:
+            return self.served
+        if not self.private:
+            return own
+        if self.sql == "text":
+            return f"CASE WHEN m.seen OR {own} IS NULL THEN {own} ELSE '<insufficient privilege>' END"
+        return f"CASE WHEN m.seen THEN {own} END"
 
     @property
     def counter(self) -> bool:

@@ -7,7 +7,7 @@ from reader import Reader
 
 REQUIRED = ("id", "name", "sql", "cpp", "group", "unit", "source", "merge", "pg", "doc")
 OPTIONAL = ("family", "role", "private", "null_when", "not_null", "default", "internal", "view", "view_after",
-            "view_sql")
+            "view_sql", "served")
 
 
 def load(path, file_name: str) -> model.Spec:
@@ -57,7 +57,7 @@ def read_column(reader, node) -> model.Column:
         pg=reader.choice(keys["pg"], "pg", model.MAJORS, name),
         unit=text("unit"), source=text("source"), doc=text("doc"), private=flag("private"),
         null_when=text("null_when"), not_null=flag("not_null"), default=text("default"),
-        view_after=text("view_after"), view_sql=text("view_sql"))
+        view_after=text("view_after"), view_sql=text("view_sql"), served=text("served"))
     for key, choices in (("family", tuple(model.FAMILIES)), ("role", model.ROLES)):
         if key in keys:
             setattr(column, key, reader.choice(keys[key], key, choices, name))

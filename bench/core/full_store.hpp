@@ -64,7 +64,7 @@ class FullStore {
         description.queryid = key(number).queryid;
         description.query = query;
         description.session = session_;
-        description.flags = kTopLevel;
+        description.flags = kTopLevel | kNormalizedText;
         description.cmd_type = 1;
         return record(store, key(number), &description, true, execution(ms), 1, kNowUs);
     }

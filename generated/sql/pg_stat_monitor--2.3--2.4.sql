@@ -421,12 +421,397 @@ CREATE TABLE pg_stat_monitor_default PARTITION OF pg_stat_monitor DEFAULT;
 -- Nothing is granted on the partitions, so that the policy of the parent has no way around it.
 GRANT SELECT ON pg_stat_monitor TO PUBLIC;
 ALTER TABLE pg_stat_monitor ENABLE ROW LEVEL SECURITY;
--- The scalar subqueries are run once a query, not once a row.
+-- The scalar subqueries are run once a query, not once a row. The same on stored rows, for pg_read_all_data
+-- has SELECT on every table; the live partition masks by itself.
 CREATE POLICY pg_stat_monitor_read ON pg_stat_monitor FOR SELECT TO PUBLIC USING (
     (SELECT pg_catalog.pg_has_role('pg_read_all_stats'::name, 'MEMBER'::text))
     OR userid = (SELECT pg_catalog.quote_ident(CURRENT_USER::text)::regrole::oid));
+CREATE POLICY pg_stat_monitor_read ON pg_stat_monitor_default FOR SELECT TO PUBLIC USING (
+    (SELECT pg_catalog.pg_has_role('pg_read_all_stats'::name, 'MEMBER'::text))
+    OR userid = (SELECT pg_catalog.quote_ident(CURRENT_USER::text)::regrole::oid));
+ALTER TABLE pg_stat_monitor_default ENABLE ROW LEVEL SECURITY;
 
+-- Everybody sees everybody's counts, as in 2.3; the policy would hide the rows. It gives nothing else away.
 CREATE OR REPLACE FUNCTION histogram(_bucket integer, _quryid bigint)
+RETURNS SETOF record
+LANGUAGE sql SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT bar.range, bar.freq,
+           -- A black square; where the database's encoding may have none, a number sign.
+           pg_catalog.repeat(
+               pg_catalog.chr(CASE pg_catalog.getdatabaseencoding() WHEN 'UTF8' THEN 9632 ELSE 35 END),
+               coalesce(pg_catalog.round(bar.share * 30::double precision)::integer, 0))
+    FROM (
+        SELECT cell.range, coalesce(least(cell.freq::bigint, 2147483647::bigint)::integer, 0) AS freq,
+               entry.place AS entry_place, cell.place,
+               cell.freq::double precision / nullif(pg_catalog.max(cell.freq::double precision) OVER (),
+                                                    0::double precision) AS share
+        FROM (
+            SELECT pg_catalog.row_number() OVER () AS place, found.resp_calls
+            FROM (
+                -- A server before a promotion may have given out the same number: never two buckets in one.
+                SELECT row.resp_calls, row.bucket_start_time,
+                       pg_catalog.max(row.bucket_start_time) OVER () AS newest
+                FROM pg_stat_monitor AS row
+                WHERE row.bucket = _bucket AND row.queryid = _quryid AND row.resp_calls IS NOT NULL
+            ) AS found
+            WHERE found.bucket_start_time = found.newest
+        ) AS entry,
+        ROWS FROM (pg_catalog.unnest(range()), pg_catalog.unnest(entry.resp_calls))
+            WITH ORDINALITY AS cell(range, freq, place)
+    ) AS bar
+    ORDER BY bar.entry_place, bar.place;
+END;
+
+CREATE FUNCTION pg_stat_monitor_2_3_window(
+    OUT first_bucket bigint,
+    OUT last_bucket bigint,
+    OUT stored_since timestamp with time zone,
+    OUT reader oid,
+    OUT reads_all boolean
+)
+RETURNS record
+AS 'MODULE_PATHNAME', 'pg_stat_monitor_2_3_window'
+LANGUAGE C STRICT STABLE PARALLEL SAFE;
+
+CREATE FUNCTION pg_stat_monitor_serve_2_3(role name)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $pgsm$
+DECLARE
+    major CONSTANT integer := current_setting('server_version_num')::integer / 10000;
+    extension CONSTANT oid := (SELECT e.oid FROM pg_extension AS e WHERE e.extname = 'pg_stat_monitor');
+    home CONSTANT text := (SELECT quote_ident(n.nspname) FROM pg_extension AS e
+                           JOIN pg_namespace AS n ON n.oid = e.extnamespace WHERE e.oid = extension);
+    history CONSTANT regclass := (home || '.pg_stat_monitor')::regclass;
+    owner CONSTANT oid := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = history);
+    shape CONSTANT integer := CASE WHEN major >= 18 THEN 74 WHEN major >= 17 THEN 71 ELSE 65 END;
+    other_database oid;
+    has_columns integer;
+    path text;
+BEGIN
+    IF role IS NULL THEN
+        RAISE null_value_not_allowed USING MESSAGE = 'role must not be null';
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = role) THEN
+        RAISE undefined_object USING MESSAGE = format('role "%s" does not exist', role);
+    END IF;
+    IF NOT pg_has_role(owner, 'USAGE') THEN
+        RAISE insufficient_privilege USING MESSAGE = 'must be owner of table pg_stat_monitor';
+    END IF;
+    -- One at a time; neither readers nor exports wait for it.
+    EXECUTE format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', history);
+
+    -- A server that pg_upgrade brought here may lack what its major can show.
+    IF EXISTS (SELECT FROM (VALUES
+                   (18, 'wal_buffers_full'),
+                   (18, 'parallel_workers_to_launch'),
+                   (18, 'parallel_workers_launched')
+               ) AS late(since, name)
+               WHERE major >= late.since AND NOT EXISTS (
+                   SELECT FROM pg_attribute AS a WHERE a.attrelid = history AND a.attname = late.name)) THEN
+        EXECUTE replace($late$
+DO $do$
+BEGIN
+    IF pg_catalog.current_setting('server_version_num')::integer >= 180000 THEN
+        ALTER TABLE @home@.pg_stat_monitor
+            ADD COLUMN IF NOT EXISTS wal_buffers_full bigint,
+            ADD COLUMN IF NOT EXISTS parallel_workers_to_launch integer,
+            ADD COLUMN IF NOT EXISTS parallel_workers_launched integer;
+        COMMENT ON COLUMN @home@.pg_stat_monitor.wal_buffers_full IS 'Times the WAL buffers were full.';
+        COMMENT ON COLUMN @home@.pg_stat_monitor.parallel_workers_to_launch IS 'Parallel workers planned.';
+        COMMENT ON COLUMN @home@.pg_stat_monitor.parallel_workers_launched IS 'Parallel workers launched.';
+    END IF;
+END
+$do$
+$late$, '@home@', home);
+    END IF;
+
+    IF to_regnamespace('pgsm_2_3') IS NULL THEN
+        EXECUTE format('CREATE SCHEMA pgsm_2_3 AUTHORIZATION %I', pg_get_userbyid(owner));
+        ALTER EXTENSION pg_stat_monitor ADD SCHEMA pgsm_2_3;
+        COMMENT ON SCHEMA pgsm_2_3 IS 'pg_stat_monitor as tools written for 2.3 want it.';
+        GRANT USAGE ON SCHEMA pgsm_2_3 TO PUBLIC;
+    ELSIF NOT EXISTS (SELECT FROM pg_depend AS d
+                      WHERE d.classid = 'pg_namespace'::regclass
+                        AND d.objid = to_regnamespace('pgsm_2_3')
+                        AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = extension) THEN
+        RAISE duplicate_schema USING
+            MESSAGE = 'schema "pgsm_2_3" does not belong to extension pg_stat_monitor',
+            HINT = 'Rename or drop it, and try again.';
+    END IF;
+
+    has_columns := (SELECT count(*) FROM pg_attribute AS a
+                    WHERE a.attrelid = to_regclass('pgsm_2_3.pg_stat_monitor') AND a.attnum > 0);
+    IF has_columns <> 0 AND has_columns <> shape THEN
+        -- That of the major before pg_upgrade.
+        ALTER EXTENSION pg_stat_monitor DROP FUNCTION pgsm_2_3.histogram(integer, bigint);
+        DROP FUNCTION pgsm_2_3.histogram(integer, bigint);
+        ALTER EXTENSION pg_stat_monitor DROP VIEW pgsm_2_3.pg_stat_monitor;
+        DROP VIEW pgsm_2_3.pg_stat_monitor;
+        has_columns := 0;
+    END IF;
+    IF has_columns = 0 THEN
+        EXECUTE replace(CASE
+            WHEN major >= 18 THEN $view$
+CREATE VIEW pgsm_2_3.pg_stat_monitor AS
+WITH reader AS MATERIALIZED (SELECT w.* FROM @home@.pg_stat_monitor_2_3_window() AS w)
+SELECT
+    m.bucket % 10::bigint AS bucket,
+    m.bucket_start_time,
+    m.userid,
+    m.username,
+    m.dbid,
+    m.datname,
+    CASE WHEN m.seen THEN m.client_ip END AS client_ip,
+    m.pgsm_query_id,
+    m.queryid,
+    m.toplevel,
+    m.top_queryid,
+    CASE WHEN m.seen THEN m.query ELSE '<insufficient privilege>' END AS query,
+    CASE WHEN m.seen OR m.comments IS NULL THEN m.comments ELSE '<insufficient privilege>' END AS comments,
+    m.planid,
+    CASE WHEN m.seen THEN m.query_plan ELSE '<insufficient privilege>' END AS query_plan,
+    CASE WHEN m.seen OR m.top_query IS NULL THEN m.top_query ELSE '<insufficient privilege>' END AS top_query,
+    m.application_name,
+    m.relations,
+    m.cmd_type,
+    m.cmd_type_text,
+    m.elevel,
+    m.sqlcode,
+    CASE WHEN m.seen OR m.message IS NULL THEN m.message ELSE '<insufficient privilege>' END AS message,
+    m.calls,
+    m.total_exec_time,
+    m.min_exec_time,
+    m.max_exec_time,
+    m.mean_exec_time,
+    m.stddev_exec_time,
+    m.rows,
+    m.shared_blks_hit,
+    m.shared_blks_read,
+    m.shared_blks_dirtied,
+    m.shared_blks_written,
+    m.local_blks_hit,
+    m.local_blks_read,
+    m.local_blks_dirtied,
+    m.local_blks_written,
+    m.temp_blks_read,
+    m.temp_blks_written,
+    m.shared_blk_read_time,
+    m.shared_blk_write_time,
+    m.local_blk_read_time,
+    m.local_blk_write_time,
+    m.temp_blk_read_time,
+    m.temp_blk_write_time,
+    m.resp_calls,
+    m.cpu_user_time,
+    m.cpu_sys_time,
+    m.wal_records,
+    m.wal_fpi,
+    m.wal_bytes,
+    m.wal_buffers_full,
+    m.bucket_done,
+    m.plans,
+    m.total_plan_time,
+    m.min_plan_time,
+    m.max_plan_time,
+    m.mean_plan_time,
+    m.stddev_plan_time,
+    m.jit_functions,
+    m.jit_generation_time,
+    m.jit_inlining_count,
+    m.jit_inlining_time,
+    m.jit_optimization_count,
+    m.jit_optimization_time,
+    m.jit_emission_count,
+    m.jit_emission_time,
+    m.jit_deform_count,
+    m.jit_deform_time,
+    m.parallel_workers_to_launch,
+    m.parallel_workers_launched,
+    m.stats_since,
+    m.minmax_stats_since
+FROM (
+    SELECT s.*,
+           (SELECT r.reads_all FROM reader AS r) OR s.userid = (SELECT r.reader FROM reader AS r) AS seen
+    FROM @home@.pg_stat_monitor AS s
+    -- Two bounds each, so that an index is worth while for the planner.
+    WHERE s.bucket >= (SELECT r.first_bucket FROM reader AS r)
+      AND s.bucket <= (SELECT r.last_bucket FROM reader AS r)
+      AND s.exported_at >= (SELECT r.stored_since FROM reader AS r)
+) AS m
+ORDER BY m.bucket_start_time
+$view$
+            WHEN major >= 17 THEN $view$
+CREATE VIEW pgsm_2_3.pg_stat_monitor AS
+WITH reader AS MATERIALIZED (SELECT w.* FROM @home@.pg_stat_monitor_2_3_window() AS w)
+SELECT
+    m.bucket % 10::bigint AS bucket,
+    m.bucket_start_time,
+    m.userid,
+    m.username,
+    m.dbid,
+    m.datname,
+    CASE WHEN m.seen THEN m.client_ip END AS client_ip,
+    m.pgsm_query_id,
+    m.queryid,
+    m.toplevel,
+    m.top_queryid,
+    CASE WHEN m.seen THEN m.query ELSE '<insufficient privilege>' END AS query,
+    CASE WHEN m.seen OR m.comments IS NULL THEN m.comments ELSE '<insufficient privilege>' END AS comments,
+    m.planid,
+    CASE WHEN m.seen THEN m.query_plan ELSE '<insufficient privilege>' END AS query_plan,
+    CASE WHEN m.seen OR m.top_query IS NULL THEN m.top_query ELSE '<insufficient privilege>' END AS top_query,
+    m.application_name,
+    m.relations,
+    m.cmd_type,
+    m.cmd_type_text,
+    m.elevel,
+    m.sqlcode,
+    CASE WHEN m.seen OR m.message IS NULL THEN m.message ELSE '<insufficient privilege>' END AS message,
+    m.calls,
+    m.total_exec_time,
+    m.min_exec_time,
+    m.max_exec_time,
+    m.mean_exec_time,
+    m.stddev_exec_time,
+    m.rows,
+    m.shared_blks_hit,
+    m.shared_blks_read,
+    m.shared_blks_dirtied,
+    m.shared_blks_written,
+    m.local_blks_hit,
+    m.local_blks_read,
+    m.local_blks_dirtied,
+    m.local_blks_written,
+    m.temp_blks_read,
+    m.temp_blks_written,
+    m.shared_blk_read_time,
+    m.shared_blk_write_time,
+    m.local_blk_read_time,
+    m.local_blk_write_time,
+    m.temp_blk_read_time,
+    m.temp_blk_write_time,
+    m.resp_calls,
+    m.cpu_user_time,
+    m.cpu_sys_time,
+    m.wal_records,
+    m.wal_fpi,
+    m.wal_bytes,
+    m.bucket_done,
+    m.plans,
+    m.total_plan_time,
+    m.min_plan_time,
+    m.max_plan_time,
+    m.mean_plan_time,
+    m.stddev_plan_time,
+    m.jit_functions,
+    m.jit_generation_time,
+    m.jit_inlining_count,
+    m.jit_inlining_time,
+    m.jit_optimization_count,
+    m.jit_optimization_time,
+    m.jit_emission_count,
+    m.jit_emission_time,
+    m.jit_deform_count,
+    m.jit_deform_time,
+    m.stats_since,
+    m.minmax_stats_since
+FROM (
+    SELECT s.*,
+           (SELECT r.reads_all FROM reader AS r) OR s.userid = (SELECT r.reader FROM reader AS r) AS seen
+    FROM @home@.pg_stat_monitor AS s
+    -- Two bounds each, so that an index is worth while for the planner.
+    WHERE s.bucket >= (SELECT r.first_bucket FROM reader AS r)
+      AND s.bucket <= (SELECT r.last_bucket FROM reader AS r)
+      AND s.exported_at >= (SELECT r.stored_since FROM reader AS r)
+) AS m
+ORDER BY m.bucket_start_time
+$view$
+            ELSE $view$
+CREATE VIEW pgsm_2_3.pg_stat_monitor AS
+WITH reader AS MATERIALIZED (SELECT w.* FROM @home@.pg_stat_monitor_2_3_window() AS w)
+SELECT
+    m.bucket % 10::bigint AS bucket,
+    m.bucket_start_time,
+    m.userid,
+    m.username,
+    m.dbid,
+    m.datname,
+    CASE WHEN m.seen THEN m.client_ip END AS client_ip,
+    m.pgsm_query_id,
+    m.queryid,
+    m.toplevel,
+    m.top_queryid,
+    CASE WHEN m.seen THEN m.query ELSE '<insufficient privilege>' END AS query,
+    CASE WHEN m.seen OR m.comments IS NULL THEN m.comments ELSE '<insufficient privilege>' END AS comments,
+    m.planid,
+    CASE WHEN m.seen THEN m.query_plan ELSE '<insufficient privilege>' END AS query_plan,
+    CASE WHEN m.seen OR m.top_query IS NULL THEN m.top_query ELSE '<insufficient privilege>' END AS top_query,
+    m.application_name,
+    m.relations,
+    m.cmd_type,
+    m.cmd_type_text,
+    m.elevel,
+    m.sqlcode,
+    CASE WHEN m.seen OR m.message IS NULL THEN m.message ELSE '<insufficient privilege>' END AS message,
+    m.calls,
+    m.total_exec_time,
+    m.min_exec_time,
+    m.max_exec_time,
+    m.mean_exec_time,
+    m.stddev_exec_time,
+    m.rows,
+    m.shared_blks_hit,
+    m.shared_blks_read,
+    m.shared_blks_dirtied,
+    m.shared_blks_written,
+    m.local_blks_hit,
+    m.local_blks_read,
+    m.local_blks_dirtied,
+    m.local_blks_written,
+    m.temp_blks_read,
+    m.temp_blks_written,
+    m.shared_blk_read_time AS blk_read_time,
+    m.shared_blk_write_time AS blk_write_time,
+    m.temp_blk_read_time,
+    m.temp_blk_write_time,
+    m.resp_calls,
+    m.cpu_user_time,
+    m.cpu_sys_time,
+    m.wal_records,
+    m.wal_fpi,
+    m.wal_bytes,
+    m.bucket_done,
+    m.plans,
+    m.total_plan_time,
+    m.min_plan_time,
+    m.max_plan_time,
+    m.mean_plan_time,
+    m.stddev_plan_time,
+    m.jit_functions,
+    m.jit_generation_time,
+    m.jit_inlining_count,
+    m.jit_inlining_time,
+    m.jit_optimization_count,
+    m.jit_optimization_time,
+    m.jit_emission_count,
+    m.jit_emission_time
+FROM (
+    SELECT s.*,
+           (SELECT r.reads_all FROM reader AS r) OR s.userid = (SELECT r.reader FROM reader AS r) AS seen
+    FROM @home@.pg_stat_monitor AS s
+    -- Two bounds each, so that an index is worth while for the planner.
+    WHERE s.bucket >= (SELECT r.first_bucket FROM reader AS r)
+      AND s.bucket <= (SELECT r.last_bucket FROM reader AS r)
+      AND s.exported_at >= (SELECT r.stored_since FROM reader AS r)
+) AS m
+ORDER BY m.bucket_start_time
+$view$
+        END, '@home@', home);
+        EXECUTE replace($function$
+CREATE FUNCTION pgsm_2_3.histogram(_bucket integer, _quryid bigint)
 RETURNS SETOF record
 LANGUAGE sql
 BEGIN ATOMIC
@@ -441,15 +826,71 @@ BEGIN ATOMIC
                cell.freq::double precision / nullif(pg_catalog.max(cell.freq::double precision) OVER (),
                                                     0::double precision) AS share
         FROM (
-            SELECT pg_catalog.row_number() OVER () AS place, row.resp_calls
-            FROM pg_stat_monitor AS row
-            WHERE row.bucket = _bucket AND row.queryid = _quryid AND row.resp_calls IS NOT NULL
+            SELECT pg_catalog.row_number() OVER () AS place, found.resp_calls
+            FROM (
+                -- A server before a promotion may have given out the same number: never two buckets in one.
+                SELECT row.resp_calls, row.bucket_start_time,
+                       pg_catalog.max(row.bucket_start_time) OVER () AS newest
+                FROM pgsm_2_3.pg_stat_monitor AS row
+                WHERE row.bucket = _bucket AND row.queryid = _quryid AND row.resp_calls IS NOT NULL
+            ) AS found
+            WHERE found.bucket_start_time = found.newest
         ) AS entry,
-        ROWS FROM (pg_catalog.unnest(range()), pg_catalog.unnest(entry.resp_calls))
+        ROWS FROM (pg_catalog.unnest(@home@.range()), pg_catalog.unnest(entry.resp_calls))
             WITH ORDINALITY AS cell(range, freq, place)
     ) AS bar
     ORDER BY bar.entry_place, bar.place;
-END;
+END
+$function$, '@home@', home);
+        EXECUTE format('ALTER VIEW pgsm_2_3.pg_stat_monitor OWNER TO %I', pg_get_userbyid(owner));
+        EXECUTE format('ALTER FUNCTION pgsm_2_3.histogram OWNER TO %I', pg_get_userbyid(owner));
+        ALTER EXTENSION pg_stat_monitor ADD VIEW pgsm_2_3.pg_stat_monitor;
+        ALTER EXTENSION pg_stat_monitor ADD FUNCTION pgsm_2_3.histogram(integer, bigint);
+        COMMENT ON VIEW pgsm_2_3.pg_stat_monitor IS
+            'What 2.3 would show: the ten newest buckets of this server, private columns masked.';
+        COMMENT ON FUNCTION pgsm_2_3.histogram(integer, bigint) IS
+            'Response-time histogram of one of these buckets and a query id.';
+    END IF;
+    IF has_table_privilege('public'::name, history, 'SELECT') THEN
+        GRANT SELECT ON pgsm_2_3.pg_stat_monitor TO PUBLIC;
+    ELSE
+        EXECUTE format('GRANT SELECT ON pgsm_2_3.pg_stat_monitor TO %I', role);
+    END IF;
+
+    -- The path that the role has here now, from the narrowest setting to the server's.
+    path := coalesce(
+        (SELECT substr(c.setting, length('search_path=') + 1)
+         FROM pg_db_role_setting AS s, unnest(s.setconfig) AS c(setting)
+         WHERE c.setting LIKE 'search\_path=%'
+           AND s.setdatabase IN (0, (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()))
+           AND s.setrole IN (0, (SELECT r.oid FROM pg_roles AS r WHERE r.rolname = role))
+         ORDER BY s.setdatabase <> 0 AND s.setrole <> 0 DESC, s.setrole <> 0 DESC, s.setdatabase <> 0 DESC
+         LIMIT 1),
+        -- The server's, unless it is hidden behind one that is the caller's own.
+        (SELECT CASE WHEN EXISTS (SELECT FROM pg_db_role_setting AS own, unnest(own.setconfig) AS c(setting)
+                                  WHERE own.setrole = (SELECT r.oid FROM pg_roles AS r
+                                                       WHERE r.rolname = session_user)
+                                    AND c.setting LIKE 'search\_path=%')
+                     THEN s.boot_val ELSE s.reset_val END
+         FROM pg_settings AS s WHERE s.name = 'search_path'));
+    IF path !~ '^\s*"?pgsm_2_3"?\s*(,|$)' THEN
+        -- Kept at the function's end only for the role: the function has a search_path of its own.
+        PERFORM set_config('search_path', concat_ws(', ', 'pgsm_2_3', nullif(btrim(path), '')), true);
+        EXECUTE format('ALTER ROLE %I IN DATABASE %I SET search_path FROM CURRENT', role, current_database());
+    END IF;
+
+    EXECUTE format('SELECT export_database FROM %s.pg_stat_monitor_status_internal()', home)
+    INTO other_database;
+    IF other_database <> (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()) THEN
+        RAISE WARNING 'ended buckets leave this database''s pg_stat_monitor when they are exported'
+            USING DETAIL = format('They are exported into database "%s".',
+                      (SELECT d.datname FROM pg_database AS d WHERE d.oid = other_database)),
+                  HINT = 'Let tools of 2.3 connect to that database, or set '
+                         'pg_stat_monitor.pgsm_export_database to this one.';
+    END IF;
+END
+$pgsm$;
+REVOKE ALL ON FUNCTION pg_stat_monitor_serve_2_3(name) FROM PUBLIC;
 
 COMMENT ON TABLE pg_stat_monitor IS
     'Statistics of the statements that ran, by time bucket: in memory and exported.';
@@ -496,6 +937,10 @@ COMMENT ON FUNCTION range() IS 'Ranges of the response-time histogram.';
 COMMENT ON FUNCTION histogram(integer, bigint) IS 'Response-time histogram of one bucket and query id.';
 COMMENT ON FUNCTION get_cmd_type(integer) IS 'Name of a cmd_type.';
 COMMENT ON FUNCTION decode_error_level(integer) IS 'Name of an elevel.';
+COMMENT ON FUNCTION pg_stat_monitor_serve_2_3(name) IS
+    'Lets a role find pg_stat_monitor in the shape of 2.3, by its search_path in this database.';
+COMMENT ON FUNCTION pg_stat_monitor_2_3_window() IS
+    'Which rows the view in schema pgsm_2_3 shows, and who reads them.';
 
 -- SELECT is all that a grant on the view was good for. On a table the others would be real, TRUNCATE even
 -- past the policy: they are not carried over.
@@ -531,7 +976,8 @@ BEGIN
     PERFORM pg_catalog.set_config('client_min_messages', 'notice', true);
     RAISE NOTICE 'pg_stat_monitor is now a table, with the same columns on every PostgreSQL version'
         USING DETAIL = 'The view that it replaces had other names on PostgreSQL 15 and 16: blk_read_time for shared_blk_read_time, blk_write_time for shared_blk_write_time.',
-              HINT = 'See docs/columns.md for the columns. Rows in memory have exported_at = ''infinity''.';
+              HINT = 'SELECT pg_stat_monitor_serve_2_3(''role'') lets a tool written for 2.3, which connects '
+                     'as that role, find a view with the old names. See docs/compatibility.md.';
     PERFORM pg_catalog.set_config('client_min_messages', 'warning', true);
 END
 $pgsm$;

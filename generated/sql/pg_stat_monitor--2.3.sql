@@ -565,9 +565,15 @@ BEGIN
                cell.freq::double precision / nullif(pg_catalog.max(cell.freq::double precision) OVER (),
                                                     0::double precision) AS share
         FROM (
-            SELECT pg_catalog.row_number() OVER () AS place, row.resp_calls
-            FROM pg_stat_monitor AS row
-            WHERE row.bucket = _bucket AND row.queryid = _quryid AND row.resp_calls IS NOT NULL
+            SELECT pg_catalog.row_number() OVER () AS place, found.resp_calls
+            FROM (
+                -- A server before a promotion may have given out the same number: never two buckets in one.
+                SELECT row.resp_calls, row.bucket_start_time,
+                       pg_catalog.max(row.bucket_start_time) OVER () AS newest
+                FROM pg_stat_monitor AS row
+                WHERE row.bucket = _bucket AND row.queryid = _quryid AND row.resp_calls IS NOT NULL
+            ) AS found
+            WHERE found.bucket_start_time = found.newest
         ) AS entry,
         ROWS FROM (pg_catalog.unnest(range()), pg_catalog.unnest(entry.resp_calls))
             WITH ORDINALITY AS cell(range, freq, place)

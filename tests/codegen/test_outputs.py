@@ -109,6 +109,27 @@ class ThreeColumns(Tree):
         self.assertEqual(shapes["18"], "        query,\n        parallel_workers_launched,\n"
                                        "        wal AS wal_bytes\n")
 
+    def test_served(self):
+        """the view for tools of 2.3 has their shape over the table, private columns masked"""
+        sql = self.text("generated/sql/pg_stat_monitor--2.4.sql")
+        shapes = {major: sql.split(f"{start} $view$")[1].split("SELECT\n")[1].split("FROM (")[0]
+                  for major, start in (("18", "major >= 18 THEN"), ("17", "major >= 17 THEN"),
+                                       ("15", "ELSE"))}
+        masked = ("    CASE WHEN m.seen OR m.query IS NULL THEN m.query ELSE '<insufficient privilege>' END "
+                  "AS query,\n")
+        self.assertEqual(shapes["15"], masked + "    m.wal_bytes AS old_wal_bytes\n")
+        self.assertEqual(shapes["17"], masked + "    m.wal_bytes\n")
+        self.assertEqual(shapes["18"], masked + "    m.parallel_workers_launched,\n    m.wal_bytes\n")
+        self.assertIn("CASE WHEN major >= 18 THEN 3 WHEN major >= 17 THEN 2 ELSE 2 END;", sql)
+        self.assertIn("ADD COLUMN IF NOT EXISTS parallel_workers_launched integer;\n", sql)
+
+    def test_served_expression(self):
+        """an expression of the view goes before the rule for private columns"""
+        self.spec.write_text(self.text("schema/columns.yaml").replace(
+            "    internal: {pos: 1}\n", "    internal: {pos: 1}\n    served: 'lower(m.query)'\n"))
+        self.render()
+        self.assertIn("    lower(m.query) AS query,\n", self.text("generated/sql/pg_stat_monitor--2.4.sql"))
+
     def test_internal(self):
         """the internal function has its own order"""
         sql = self.text("generated/sql/pg_stat_monitor--2.3.sql")
