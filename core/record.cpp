@@ -3,23 +3,27 @@
 #include <bit>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace pgsm::core {
 namespace {
 
+template <std::uint32_t kPart>
+std::uint32_t part_bit(const Counters& sample) noexcept {
+    std::uint64_t words[kColdPartSize[kPart] / sizeof(std::uint64_t)];
+    std::memcpy(words, reinterpret_cast<const std::byte*>(&sample) + kColdPartOffset[kPart], sizeof words);
+    std::uint64_t any = 0;
+    for (const std::uint64_t word : words) any |= word;
+    return static_cast<std::uint32_t>(any != 0) << kPart;
+}
+
 /// nonzero_parts() for the path of every statement: a counter that is zero is all zero bits, so whole words
 /// will do.
 std::uint32_t parts_of(const Counters& sample) noexcept {
-    std::uint64_t words[sizeof(Counters) / sizeof(std::uint64_t)];
-    std::memcpy(words, &sample, sizeof words);
-    std::uint32_t parts = 0;
-    for (std::uint32_t i = 0; i < kColdPartCount; ++i) {
-        std::uint64_t any = 0;
-        for (std::uint32_t w = 0; w < kColdPartSize[i] / sizeof(std::uint64_t); ++w)
-            any |= words[kColdPartOffset[i] / sizeof(std::uint64_t) + w];
-        parts |= static_cast<std::uint32_t>(any != 0) << i;
+    return [&]<std::uint32_t... kPart>(std::integer_sequence<std::uint32_t, kPart...>) noexcept {
+        return (part_bit<kPart>(sample) | ... | 0u);
     }
-    return parts;
+    (std::make_integer_sequence<std::uint32_t, kColdPartCount>{});
 }
 
 std::uint32_t missing_parts(const Entry& entry, std::uint32_t parts) noexcept {

@@ -35,6 +35,11 @@ constexpr int kPlannings = 8;
 Planning plannings[kPlannings];
 int next_planning;
 
+extern "C" void forget_at_transaction_end(XactEvent event, void*) {
+    if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT) return;
+    for (Planning& known : plannings) known.queryid = 0;
+}
+
 void merge_counters(core::Counters& into, const core::Counters& from) {
     core::merge(into.hot, from.hot);
     core::merge(into.io, from.io);
@@ -47,7 +52,9 @@ void merge_counters(core::Counters& into, const core::Counters& from) {
 
 ActiveQuery* start_query(QueryDesc* query_desc) {
     MemoryContext context = query_desc->estate->es_query_cxt;
-    auto* query = static_cast<ActiveQuery*>(MemoryContextAllocZero(context, sizeof(ActiveQuery)));
+    auto* query = static_cast<ActiveQuery*>(MemoryContextAlloc(context, sizeof(ActiveQuery)));
+    query->used = {};
+    query->planning = nullptr;
     query->query_desc = query_desc;
     query->next = newest_query;
     newest_query = query;
@@ -66,6 +73,9 @@ ActiveQuery* find_query(const QueryDesc* query_desc) {
 void end_query(ActiveQuery* query) { unlink(query); }
 
 void remember_planning(int64 queryid, int level, const core::Counters& planning) {
+    static bool watching;  // most backends never come here, and pay nothing at their transactions' ends
+    if (!watching) RegisterXactCallback(forget_at_transaction_end, nullptr);
+    watching = true;
     for (Planning& known : plannings) {
         if (known.queryid == queryid && known.level == level) {
             merge_counters(known.counters, planning);
@@ -76,17 +86,15 @@ void remember_planning(int64 queryid, int level, const core::Counters& planning)
     next_planning = (next_planning + 1) % kPlannings;
 }
 
-void take_planning(int64 queryid, int level, core::Counters& into) {
+core::Counters* take_planning(int64 queryid, int level, MemoryContext context) {
     for (Planning& known : plannings) {
         if (known.queryid != queryid || known.level != level) continue;
-        merge_counters(into, known.counters);
         known.queryid = 0;
-        return;
+        auto* taken = static_cast<core::Counters*>(MemoryContextAlloc(context, sizeof(core::Counters)));
+        *taken = known.counters;
+        return taken;
     }
-}
-
-void forget_planning() {
-    for (Planning& known : plannings) known.queryid = 0;
+    return nullptr;
 }
 
 }  // namespace pgsm::glue

@@ -5,6 +5,7 @@
 #include "core/api.hpp"
 
 #include "pgglue/collect.hpp"
+#include "pgglue/cpu_time.hpp"
 
 namespace pgsm::glue {
 
@@ -14,9 +15,9 @@ struct ActiveQuery {
     ActiveQuery* next;
     const QueryDesc* query_desc;
     core::Identity identity;
-    const char* parent_source;
-    rusage start;
-    core::Counters planning;  // of the planner calls that led to this execution
+    CpuReading cpu;
+    Usage used;                // by its executor runs and finish
+    core::Counters* planning;  // of the planner calls that led to this execution; null without any
     MemoryContextCallback on_free;
 };
 
@@ -24,13 +25,11 @@ ActiveQuery* start_query(QueryDesc* query_desc);
 ActiveQuery* find_query(const QueryDesc* query_desc);
 void end_query(ActiveQuery* query);
 
-/// Keeps what planning cost until the plan is executed. Several calls for one statement add up.
+/// Keeps what planning cost until the plan is executed, or the transaction ends. Several calls for one
+/// statement add up.
 void remember_planning(int64 queryid, int level, const core::Counters& planning);
 
-/// Hands over what was remembered for a statement at this nesting level, if anything.
-void take_planning(int64 queryid, int level, core::Counters& into);
-
-/// Forgets planning that nothing came of. At the end of a transaction.
-void forget_planning();
+/// What was remembered for a statement at this nesting level, in memory of `context`; null if nothing.
+core::Counters* take_planning(int64 queryid, int level, MemoryContext context);
 
 }  // namespace pgsm::glue

@@ -7,6 +7,8 @@
 #include "pgglue/session.hpp"
 #include "pgglue/shmem.hpp"
 
+#include <time.h>
+
 #include <cstring>
 
 extern "C" {
@@ -18,9 +20,22 @@ namespace {
 
 double ms(const instr_time& time) { return INSTR_TIME_GET_MILLISEC(time); }
 
-double ms_between(const timeval& start, const timeval& end) {
-    return static_cast<double>(end.tv_sec - start.tv_sec) * 1000.0 +
-           static_cast<double>(end.tv_usec - start.tv_usec) / 1000.0;
+/// Most I/O times are zero: track_io_timing is off, or nothing was read.
+void add_ms(double& into, const instr_time& time) {
+    if (!INSTR_TIME_IS_ZERO(time)) into += ms(time);
+}
+
+/// The time to within a tick of the kernel's, at a tenth of the price: only the change of buckets hangs on
+/// it.
+TimestampTz coarse_now() {
+#ifdef CLOCK_REALTIME_COARSE
+    timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    constexpr int64 kEpochDifference = int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * SECS_PER_DAY;
+    return (static_cast<int64>(now.tv_sec) - kEpochDifference) * USECS_PER_SEC + now.tv_nsec / 1000;
+#else
+    return GetCurrentTimestamp();
+#endif
 }
 
 /// The common case: the entry is there, with all the parts it needs.
@@ -146,6 +161,25 @@ std::string_view text_from_catalogs(void (*work)(void*), const Execution& execut
     return {};
 }
 
+struct OpenNaming {
+    const QueryDesc* query_desc;
+    std::string_view text;
+    bool found;
+};
+
+void name_open_relations(void* argument) {
+    auto& work = *static_cast<OpenNaming*>(argument);
+    work.found = open_relation_names(work.query_desc, work.text);
+}
+
+std::string_view relations_of(const Execution& execution) {
+    if (execution.query_desc != nullptr) {
+        OpenNaming naming{execution.query_desc, {}, false};
+        if (without_error(name_open_relations, &naming) && naming.found) return naming.text;
+    }
+    return text_from_catalogs(name_relations, execution);
+}
+
 /// Makes the texts of a new entry and records into it.
 Outcome record_new(core::Store store, const core::Key& key, const Execution& execution, TimestampTz now,
                    uint32 keep) {
@@ -162,7 +196,7 @@ Outcome record_new(core::Store store, const core::Key& key, const Execution& exe
     if (nest != nullptr) description.nest = pack_nest_of(execution, nest, nest_cap);
     if (execution.copied != nullptr ||
         (execution.query_desc != nullptr && touches_relations(execution.query_desc->plannedstmt)))
-        description.relations = text_from_catalogs(name_relations, execution);
+        description.relations = relations_of(execution);
     char comments[core::kCommentsCap];
     char notes[core::kCommentsCap + 16];
     if (pgsm_extract_comments) {
@@ -193,34 +227,41 @@ core::Identity identity_now(bool toplevel, int64 parent_queryid) {
     return identity;
 }
 
-void add_buffer_usage(core::Counters& counters, const BufferUsage& usage) {
-    counters.hot.shared_blks_hit += usage.shared_blks_hit;
-    counters.io.shared_blks_read += usage.shared_blks_read;
-    counters.io.shared_blks_dirtied += usage.shared_blks_dirtied;
-    counters.io.shared_blks_written += usage.shared_blks_written;
-    core::BuffersPart& buffers = counters.buffers;
-    buffers.local_blks_hit += usage.local_blks_hit;
-    buffers.local_blks_read += usage.local_blks_read;
-    buffers.local_blks_dirtied += usage.local_blks_dirtied;
-    buffers.local_blks_written += usage.local_blks_written;
-    buffers.temp_blks_read += usage.temp_blks_read;
-    buffers.temp_blks_written += usage.temp_blks_written;
-    buffers.shared_blk_read_time += ms(PGSM_SHARED_READ_TIME(usage));
-    buffers.shared_blk_write_time += ms(PGSM_SHARED_WRITE_TIME(usage));
-#if PGSM_HAS_LOCAL_BLOCK_TIMES
-    buffers.local_blk_read_time += ms(usage.local_blk_read_time);
-    buffers.local_blk_write_time += ms(usage.local_blk_write_time);
-#endif
-    buffers.temp_blk_read_time += ms(usage.temp_blk_read_time);
-    buffers.temp_blk_write_time += ms(usage.temp_blk_write_time);
+void add_usage(Usage& usage, const UsageStart& start) {
+    instr_time time;
+    INSTR_TIME_SET_CURRENT(time);
+    INSTR_TIME_SUBTRACT(time, start.time);
+    usage.ms += ms(time);
+    BufferUsageAccumDiff(&usage.buffers, &pgBufferUsage, &start.buffers);
+    WalUsageAccumDiff(&usage.wal, &pgWalUsage, &start.wal);
 }
 
-void add_wal_usage(core::Counters& counters, const WalUsage& usage) {
-    counters.io.wal_records += usage.wal_records;
-    counters.io.wal_fpi += usage.wal_fpi;
-    counters.io.wal_bytes += static_cast<int64>(usage.wal_bytes);
+void count_usage(core::Counters& counters, const Usage& usage) {
+    const BufferUsage& from = usage.buffers;
+    counters.hot.shared_blks_hit += from.shared_blks_hit;
+    counters.io.shared_blks_read += from.shared_blks_read;
+    counters.io.shared_blks_dirtied += from.shared_blks_dirtied;
+    counters.io.shared_blks_written += from.shared_blks_written;
+    core::BuffersPart& buffers = counters.buffers;
+    buffers.local_blks_hit += from.local_blks_hit;
+    buffers.local_blks_read += from.local_blks_read;
+    buffers.local_blks_dirtied += from.local_blks_dirtied;
+    buffers.local_blks_written += from.local_blks_written;
+    buffers.temp_blks_read += from.temp_blks_read;
+    buffers.temp_blks_written += from.temp_blks_written;
+    add_ms(buffers.shared_blk_read_time, PGSM_SHARED_READ_TIME(from));
+    add_ms(buffers.shared_blk_write_time, PGSM_SHARED_WRITE_TIME(from));
+#if PGSM_HAS_LOCAL_BLOCK_TIMES
+    add_ms(buffers.local_blk_read_time, from.local_blk_read_time);
+    add_ms(buffers.local_blk_write_time, from.local_blk_write_time);
+#endif
+    add_ms(buffers.temp_blk_read_time, from.temp_blk_read_time);
+    add_ms(buffers.temp_blk_write_time, from.temp_blk_write_time);
+    counters.io.wal_records += usage.wal.wal_records;
+    counters.io.wal_fpi += usage.wal.wal_fpi;
+    counters.io.wal_bytes += static_cast<int64>(usage.wal.wal_bytes);
 #if PG_VERSION_NUM >= 180000
-    counters.jit.wal_buffers_full += usage.wal_buffers_full;
+    counters.jit.wal_buffers_full += usage.wal.wal_buffers_full;
 #endif
 }
 
@@ -240,11 +281,6 @@ void add_jit(core::Counters& counters, const JitInstrumentation& jit) {
 #endif
 }
 
-void set_cpu_time(core::Counters& counters, const rusage& start, const rusage& end) {
-    counters.hot.cpu_user_time = ms_between(start.ru_utime, end.ru_utime);
-    counters.hot.cpu_sys_time = ms_between(start.ru_stime, end.ru_stime);
-}
-
 void set_exec_time(Execution& execution, double time_ms) {
     execution.counters.hot.exec = core::moments_of(time_ms);
     execution.cell = core::cell_of(histogram_bounds(), time_ms);
@@ -262,7 +298,7 @@ void explain_execution(Execution& execution) {
 
 void record_execution(const Execution& execution) {
     const core::Store s = store();
-    const TimestampTz now = GetCurrentTimestamp();
+    const TimestampTz now = coarse_now();
     const core::Key key{execution.queryid, core::identity_hash(execution.identity)};
     if (!record_known(s, key, execution, now)) {
         const uint32 keep = ended_buckets_to_keep();

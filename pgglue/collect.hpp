@@ -12,9 +12,34 @@ extern "C" {
 #include "jit/jit.h"
 }
 
-#include <sys/resource.h>
-
 namespace pgsm::glue {
+
+/// What the backend used in some stretch of time.
+struct Usage {
+    double ms;
+    BufferUsage buffers;
+    WalUsage wal;
+};
+
+/// Where a stretch begins.
+struct UsageStart {
+    instr_time time;
+    BufferUsage buffers;
+    WalUsage wal;
+};
+
+/// The server's counters only ever grow, so two looks at them measure a stretch. Executor instrumentation
+/// would give the same figures (2.3 uses it), at twice the price.
+inline UsageStart begin_usage() {
+    UsageStart start;
+    start.buffers = pgBufferUsage;
+    start.wal = pgWalUsage;
+    INSTR_TIME_SET_CURRENT(start.time);
+    return start;
+}
+
+/// Adds the stretch from `start` to now.
+void add_usage(Usage& usage, const UsageStart& start);
 
 /// One finished execution, utility statement or error, ready to be recorded. Everything that only a new entry
 /// needs is behind pointers and looked at only when there is none yet.
@@ -39,10 +64,9 @@ struct Execution {
 /// Identity of what starts now, in the session as it is. `parent_queryid` 0: no parent.
 core::Identity identity_now(bool toplevel, int64 parent_queryid);
 
-void add_buffer_usage(core::Counters& counters, const BufferUsage& usage);
-void add_wal_usage(core::Counters& counters, const WalUsage& usage);
+/// Adds blocks, I/O times and WAL. The time is for the caller to place.
+void count_usage(core::Counters& counters, const Usage& usage);
 void add_jit(core::Counters& counters, const JitInstrumentation& jit);
-void set_cpu_time(core::Counters& counters, const rusage& start, const rusage& end);
 void set_exec_time(Execution& execution, double ms);
 
 /// Counts an execution. Takes the store lock, shared if the entry is there, else exclusive. For a new entry
@@ -54,6 +78,10 @@ void record_error(const Execution& execution);
 
 /// True when a plan touches a relation at all.
 bool touches_relations(const PlannedStmt* plan);
+
+/// The same as relation_names(), where every relation is open and its schema known: without a catalog, so
+/// without an error but for lack of memory. False where that is not so. Between executor start and end.
+bool open_relation_names(const QueryDesc* query_desc, std::string_view& text);
 
 /// Names of the relations that a plan touches, one a line, at most ten (compat-2.3.md 3.4).
 std::string_view relation_names(const PlannedStmt* plan);

@@ -137,7 +137,7 @@ std::string_view executed_part(std::string_view text) { return inner_part(text, 
 std::string_view explained_part(std::string_view text) { return inner_part(text, false); }
 
 bool mark_constants(std::string_view text, int64 offset, JumbleStateArg jumble, std::span<uint8> room,
-                    ConstantMarks& marks) {
+                    ConstantMarks& marks, ConstantPlaces& places) {
     const int most = jumble->clocations_count;
     auto* notes = static_cast<Noted*>(
         MemoryContextAllocHuge(CurrentMemoryContext, sizeof(Noted) * (static_cast<size_t>(most) + 1)));
@@ -149,6 +149,9 @@ bool mark_constants(std::string_view text, int64 offset, JumbleStateArg jumble, 
     uint32 number = 1;  // of the token
     uint32 last = 0;    // number of the constant's token before
     Packer packer{room, 0, false};
+    places.count = 0;
+    places.complete = true;
+    int param = jumble->highest_extern_param_id;
     for (int i = 0; i < count; ++i) {
         const Noted& note = notes[i];
         const bool duplicate = note.begin < 0 || (i > 0 && note.begin == notes[i - 1].begin);
@@ -157,17 +160,27 @@ bool mark_constants(std::string_view text, int64 offset, JumbleStateArg jumble, 
             ++number;
         }
         if (duplicate || !more) {
-            if (PGSM_DUPLICATES_COUNT) pack(packer, {0, 1, 0});
+            if (PGSM_DUPLICATES_COUNT) {
+                pack(packer, {0, 1, 0});
+                ++param;
+            }
             continue;
         }
         const uint32 first = number;
+        const int begin = token.begin;
+        int last_end = token.end;
         const int64 end = note.squashed > 0 ? note.begin + note.squashed : token.end;
         bool sign = note.squashed == 0 && text[static_cast<size_t>(token.begin)] == '-';
-        do {
+        for (;;) {
             more = next_token(scanner, token);
             ++number;
-        } while (more && (token.begin < end || std::exchange(sign, false)));
+            if (!more || !(token.begin < end || std::exchange(sign, false))) break;
+            last_end = token.end;
+        }
         pack(packer, {first - last, number - first, note.squashed > 0});
+        ++param;
+        places.complete = places.complete && places.count < ConstantPlaces::kMost;
+        if (places.complete) places.place[places.count++] = {begin, last_end, param, note.squashed > 0};
         last = first;
     }
     while (more) {
@@ -179,6 +192,22 @@ bool mark_constants(std::string_view text, int64 offset, JumbleStateArg jumble, 
     marks.tokens = number;
     marks.highest_param = static_cast<uint16>(jumble->highest_extern_param_id);
     return !packer.full;
+}
+
+std::string_view replace_places(std::string_view text, const ConstantPlaces& places) {
+    if (places.count == 0) return text;
+    StringInfoData out;
+    initStringInfo(&out);
+    enlargeStringInfo(&out, static_cast<int>(text.size()));
+    int from = 0;
+    for (int i = 0; i < places.count; ++i) {
+        const ConstantPlaces::Place& place = places.place[i];
+        appendBinaryStringInfo(&out, text.data() + from, place.begin - from);
+        appendStringInfo(&out, "$%d%s", place.param, place.squashed ? " /*, ... */" : "");
+        from = place.end;
+    }
+    appendBinaryStringInfo(&out, text.data() + from, static_cast<int>(text.size()) - from);
+    return {out.data, static_cast<size_t>(out.len)};
 }
 
 std::string_view replace_marked(std::string_view text, const ConstantMarks& marks) {

@@ -23,10 +23,28 @@ std::string_view executed_part(std::string_view text);
 /// The same, behind EXPLAIN alone.
 std::string_view explained_part(std::string_view text);
 
-/// Packs what the parser noted. `offset`: bytes of the source before `text`. False when `room` is too small.
-/// Allocates.
+/// Where the constants of one text are, in bytes: good for that text alone, and without scanning it once
+/// more.
+struct ConstantPlaces {
+    static constexpr int kMost = 128;
+    struct Place {
+        int begin;
+        int end;
+        int param;
+        bool squashed;
+    };
+    int count;
+    bool complete;  // false: there were more
+    Place place[kMost];
+};
+
+/// Packs what the parser noted, and notes the places in this text. `offset`: bytes of the source before
+/// `text`. False when `room` is too small. Allocates.
 bool mark_constants(std::string_view text, int64 offset, JumbleStateArg jumble, std::span<uint8> room,
-                    ConstantMarks& marks);
+                    ConstantMarks& marks, ConstantPlaces& places);
+
+/// The text with the constants at `places`, which are all of them, replaced. Allocates.
+std::string_view replace_places(std::string_view text, const ConstantPlaces& places);
 
 /// The text with its constants replaced; an empty view without data when the text's tokens are not those that
 /// the marks were made of (another spelling of the same statement). Allocates.

@@ -36,7 +36,8 @@ bool release_exported_buckets();
 /// Ended buckets that wait for an export. Takes the store lock, shared.
 uint32 waiting_buckets();
 
-/// Registers the transaction callbacks of the export and of exporter_database. From _PG_init, preloaded only.
-void init_export();
+/// Makes this backend follow its transactions for the export and for exporter_database, from the first time
+/// that one of them has something to follow: other backends pay nothing at a transaction's end.
+void watch_transaction();
 
 }  // namespace pgsm::glue

@@ -52,6 +52,7 @@ int own_count;
 int own_room;
 
 void reserve_stamps(int more) {
+    watch_transaction();
     if (own_count + more <= own_room) return;
     const int room = own_count + more;
     auto* grown = static_cast<OwnStamp*>(
@@ -294,9 +295,12 @@ uint32 waiting_buckets() {
     return waiting;
 }
 
-void init_export() {
+void watch_transaction() {
+    static bool watching;
+    if (watching) return;
     RegisterXactCallback(pgsm_export_xact, nullptr);
     RegisterSubXactCallback(pgsm_export_subxact, nullptr);
+    watching = true;
 }
 
 }  // namespace pgsm::glue

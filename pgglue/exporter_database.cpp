@@ -9,6 +9,8 @@
 
 #include "pgglue/exporter_database.hpp"
 
+#include "pgglue/export.hpp"
+
 #include "pgglue/number_file.hpp"
 #include "pgglue/shmem.hpp"
 
@@ -74,6 +76,7 @@ int by_oid(const void* left, const void* right) {
 
 void note_extension_created() {
     if (!store_ready() || is_template_database()) return;
+    watch_transaction();
     if (created_in == InvalidSubTransactionId) created_in = GetCurrentSubTransactionId();
 }
 

@@ -9,7 +9,7 @@ namespace pgsm::glue {
 /// database is known yet, the exporter works here; in any case it looks again at once.
 void note_extension_created();
 
-/// Called by the callback that init_export() registers.
+/// Called by the callback that watch_transaction() registers.
 void note_xact_event(XactEvent event);
 
 /// What to call note_extension_created()'s (sub)transaction when a part of it ends.

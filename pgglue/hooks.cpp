@@ -54,7 +54,7 @@ SourceSlice slice_of(const QueryDesc* query_desc) {
     return {query_desc->sourceText, plan->stmt_location, plan->stmt_len};
 }
 
-bool off() { return pgsm_track == kTrackNone || !store_ready(); }
+bool off() { return pgsm_track == kTrackNone; }
 
 /// With pgsm_track = top nothing that has a parent is recorded, so parents are known under `all` only, as
 /// in 2.3.
@@ -116,23 +116,13 @@ extern "C" PlannedStmt* pgsm_planner(Query* parse, const char* query_string, int
     if (!pgsm_track_planning || parse->queryId == 0 || !tracks_level(nesting_level))
         return nested_planner(parse, query_string, cursor_options, params);
 
-    const BufferUsage buffers_before = pgBufferUsage;
-    const WalUsage wal_before = pgWalUsage;
-    instr_time start;
-    INSTR_TIME_SET_CURRENT(start);
+    const UsageStart start = begin_usage();
     PlannedStmt* plan = nested_planner(parse, query_string, cursor_options, params);
-    instr_time duration;
-    INSTR_TIME_SET_CURRENT(duration);
-    INSTR_TIME_SUBTRACT(duration, start);
-
-    BufferUsage buffers{};
-    BufferUsageAccumDiff(&buffers, &pgBufferUsage, &buffers_before);
-    WalUsage wal{};
-    WalUsageAccumDiff(&wal, &pgWalUsage, &wal_before);
+    Usage used{};
+    add_usage(used, start);
     core::Counters planning{};
-    planning.plan.plan = core::moments_of(INSTR_TIME_GET_MILLISEC(duration));
-    add_buffer_usage(planning, buffers);
-    add_wal_usage(planning, wal);
+    planning.plan.plan = core::moments_of(used.ms);
+    count_usage(planning, used);
     remember_planning(static_cast<int64>(parse->queryId), nesting_level, planning);
     return plan;
 }
@@ -148,15 +138,11 @@ extern "C" void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
         standard_ExecutorStart(query_desc, flags);
 
     if (queryid == 0 || !tracks_level(nesting_level)) return;
-    if (query_desc->totaltime == nullptr) {
-        MemoryContext old = MemoryContextSwitchTo(query_desc->estate->es_query_cxt);
-        query_desc->totaltime = InstrAlloc(1, INSTRUMENT_ALL, false);
-        MemoryContextSwitchTo(old);
-    }
     ActiveQuery* query = start_query(query_desc);
     query->identity = identity_now(nesting_level == 0, parent_queryid());
-    if (pgsm_track_planning) take_planning(queryid, nesting_level, query->planning);
-    getrusage(RUSAGE_SELF, &query->start);
+    if (pgsm_track_planning)
+        query->planning = take_planning(queryid, nesting_level, query_desc->estate->es_query_cxt);
+    query->cpu = begin_cpu_time(queryid);
 }
 
 extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
@@ -172,6 +158,9 @@ extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
     const Run* const outer = current_run;
     current_run = &run;
     nesting_level = nesting_level + 1;
+    ActiveQuery* const query = find_query(query_desc);
+    UsageStart start;
+    if (query != nullptr) start = begin_usage();
     PG_TRY();
     {
         if (prev_executor_run)
@@ -185,10 +174,16 @@ extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
         current_run = outer;
     }
     PG_END_TRY();
+    if (query != nullptr) add_usage(query->used, start);
+}
+
+/// Without triggers to fire and data-modifying WITH queries to finish, there is nothing to measure.
+bool finish_is_empty(const EState* estate) {
+    return (estate->es_top_eflags & EXEC_FLAG_SKIP_TRIGGERS) != 0 && estate->es_auxmodifytables == NIL;
 }
 
 extern "C" void pgsm_ExecutorFinish(QueryDesc* query_desc) {
-    if (off()) {
+    if (off() || finish_is_empty(query_desc->estate)) {
         if (prev_executor_finish)
             prev_executor_finish(query_desc);
         else
@@ -198,6 +193,9 @@ extern "C" void pgsm_ExecutorFinish(QueryDesc* query_desc) {
     const Run* const outer = current_run;
     current_run = nullptr;
     nesting_level = nesting_level + 1;
+    ActiveQuery* const query = find_query(query_desc);
+    UsageStart start;
+    if (query != nullptr) start = begin_usage();
     PG_TRY();
     {
         if (prev_executor_finish)
@@ -211,25 +209,19 @@ extern "C" void pgsm_ExecutorFinish(QueryDesc* query_desc) {
         current_run = outer;
     }
     PG_END_TRY();
+    if (query != nullptr) add_usage(query->used, start);
 }
 
 void record_query(QueryDesc* query_desc, const ActiveQuery& query) {
-    const PlannedStmt* plan = query_desc->plannedstmt;
     const EState* estate = query_desc->estate;
-    rusage now;
-    getrusage(RUSAGE_SELF, &now);
-    InstrEndLoop(query_desc->totaltime);
-    const Instrumentation& total = *query_desc->totaltime;
-
     Execution execution{};
     execution.identity = query.identity;
-    execution.queryid = queryid_of(plan);
-    execution.counters = query.planning;
-    set_exec_time(execution, total.total * 1000.0);
+    execution.queryid = queryid_of(query_desc->plannedstmt);
+    if (query.planning != nullptr) execution.counters = *query.planning;
+    set_exec_time(execution, query.used.ms);
     execution.counters.hot.rows = PGSM_ROWS_PROCESSED(estate);
-    set_cpu_time(execution.counters, query.start, now);
-    add_buffer_usage(execution.counters, total.bufusage);
-    add_wal_usage(execution.counters, total.walusage);
+    end_cpu_time(execution.queryid, query.cpu, execution.counters);
+    count_usage(execution.counters, query.used);
     if (estate->es_jit != nullptr) add_jit(execution.counters, estate->es_jit->instr);
 #if PG_VERSION_NUM >= 180000
     execution.counters.jit.parallel_workers_to_launch = estate->es_parallel_workers_to_launch;
@@ -245,7 +237,7 @@ void record_query(QueryDesc* query_desc, const ActiveQuery& query) {
 }
 
 extern "C" void pgsm_ExecutorEnd(QueryDesc* query_desc) {
-    ActiveQuery* query = query_desc->totaltime != nullptr ? find_query(query_desc) : nullptr;
+    ActiveQuery* query = find_query(query_desc);
     if (query != nullptr) {
         end_query(query);
         record_query(query_desc, *query);
@@ -355,39 +347,20 @@ extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string
     execution.slice = slice;
     if (IsA(statement, CopyStmt)) execution.copied = reinterpret_cast<const CopyStmt*>(statement)->relation;
     if ((execution.identity.flags & core::kHasParent) != 0) execution.parent_source = current_run->source;
-    rusage cpu_start;
-    getrusage(RUSAGE_SELF, &cpu_start);
-    const BufferUsage buffers_before = pgBufferUsage;
-    const WalUsage wal_before = pgWalUsage;
-    instr_time start;
-    INSTR_TIME_SET_CURRENT(start);
+    const CpuReading cpu = begin_cpu_time(queryid);
+    const UsageStart start = begin_usage();
 
     nested_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                            completion);
 
-    instr_time duration;
-    INSTR_TIME_SET_CURRENT(duration);
-    INSTR_TIME_SUBTRACT(duration, start);
-    rusage cpu_end;
-    getrusage(RUSAGE_SELF, &cpu_end);
-    BufferUsage buffers{};
-    BufferUsageAccumDiff(&buffers, &pgBufferUsage, &buffers_before);
-    WalUsage wal{};
-    WalUsageAccumDiff(&wal, &pgWalUsage, &wal_before);
-
-    set_exec_time(execution, INSTR_TIME_GET_MILLISEC(duration));
+    Usage used{};
+    add_usage(used, start);
+    set_exec_time(execution, used.ms);
     execution.counters.hot.rows = utility_rows(completion);
-    set_cpu_time(execution.counters, cpu_start, cpu_end);
-    add_buffer_usage(execution.counters, buffers);
-    add_wal_usage(execution.counters, wal);
+    end_cpu_time(queryid, cpu, execution.counters);
+    count_usage(execution.counters, used);
     record_execution(execution);
     if (creates_extension) note_extension_created();
-}
-
-extern "C" void forget_at_transaction_end(XactEvent event, void*) {
-    if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT) return;
-    forget_planning();
-    tracking_suspended = 0;
 }
 
 }  // namespace
@@ -408,7 +381,6 @@ void install_statement_hooks() {
     ExecutorEnd_hook = pgsm_ExecutorEnd;
     prev_process_utility = ProcessUtility_hook;
     ProcessUtility_hook = pgsm_ProcessUtility;
-    RegisterXactCallback(forget_at_transaction_end, nullptr);
 }
 
 }  // namespace pgsm::glue

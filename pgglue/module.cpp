@@ -1,7 +1,6 @@
 // The library's door: magic block and installation, in an order that can be read here.
 #include "core/api.hpp"
 
-#include "pgglue/export.hpp"
 #include "pgglue/exporter.hpp"
 #include "pgglue/guc.hpp"
 #include "pgglue/install.hpp"
@@ -23,6 +22,5 @@ void _PG_init(void) {
     install_shmem();
     install_statement_hooks();
     install_log_hook();
-    init_export();
     register_exporter();
 }

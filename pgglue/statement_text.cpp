@@ -26,12 +26,27 @@ struct Remembered {
     bool known;
 };
 
-constexpr uint32 kSlots = 1024;
+constexpr uint32 kSlots = 896;
 constexpr uint32 kRingBytes = 24 * 1024;
 Remembered remembered[kSlots];
 uint8 marks_ring[kRingBytes];
 uint64 ring_end;
-static_assert(sizeof remembered + sizeof marks_ring <= 56 * 1024, "a backend's own memory is bounded (P1)");
+static_assert(sizeof remembered + sizeof marks_ring <= 52 * 1024, "a backend's own memory is bounded (P1)");
+
+/// The statement that was parsed last, as long as nothing else has been parsed: most new entries are of it.
+struct LastParsed {
+    int64 queryid;  // 0: none
+    SourceSlice slice;
+    TimestampTz message_time;
+    ConstantPlaces places;
+};
+LastParsed last_parsed;
+
+bool is_last_parsed(int64 queryid, const SourceSlice& slice) {
+    return last_parsed.queryid == queryid && last_parsed.slice.source == slice.source &&
+           last_parsed.slice.location == slice.location && last_parsed.slice.length == slice.length &&
+           last_parsed.message_time == GetCurrentStatementStartTimestamp();
+}
 
 Remembered& slot_of(int64 queryid) { return remembered[static_cast<uint64>(queryid) % kSlots]; }
 
@@ -60,7 +75,7 @@ void remember_work(void* argument) {
     ring_end += kMost;
     ConstantMarks marks{};
     const bool fits = mark_constants(text, text.data() - work.slice.source, work.jumble,
-                                     {marks_ring + begin % kRingBytes, kMost}, marks);
+                                     {marks_ring + begin % kRingBytes, kMost}, marks, last_parsed.places);
     ring_end = begin + marks.packed.size();
     if (!fits) return;
     slot.queryid = work.queryid;
@@ -69,10 +84,14 @@ void remember_work(void* argument) {
     slot.tokens = marks.tokens;
     slot.highest_param = marks.highest_param;
     slot.known = true;
+    last_parsed.slice = work.slice;
+    last_parsed.message_time = GetCurrentStatementStartTimestamp();
+    if (last_parsed.places.complete) last_parsed.queryid = work.queryid;
 }
 
 struct Normalizing {
     int64 queryid;
+    const SourceSlice& slice;
     std::string_view text;
     std::string_view normalized;
 };
@@ -80,6 +99,10 @@ struct Normalizing {
 void normalize_work(void* argument) {
     auto& work = *static_cast<Normalizing*>(argument);
     const std::string_view text = executed_part(work.text);
+    if (is_last_parsed(work.queryid, work.slice)) {
+        work.normalized = replace_places(text, last_parsed.places);
+        return;
+    }
     const Remembered& slot = slot_of(work.queryid);
     if (is_remembered(slot, work.queryid))
         work.normalized = replace_marked(
@@ -131,6 +154,7 @@ bool plain_query_id(std::string_view text, int64* id) {
 }
 
 void remember_statement(int64 queryid, const SourceSlice& slice, JumbleStateArg jumble) {
+    last_parsed.queryid = 0;
     if (is_remembered(slot_of(queryid), queryid) || jumble == nullptr) return;
     if (!pgsm_enable_pgsm_query_id && !pgsm_normalized_query) return;
     Remembering work{queryid, slice, jumble};
@@ -144,7 +168,7 @@ void remember_statement(int64 queryid, const SourceSlice& slice, JumbleStateArg 
 
 StatementText statement_text(int64 queryid, const SourceSlice& slice, bool normalized) {
     StatementText result{};
-    Normalizing work{queryid, slice_text(slice), {}};
+    Normalizing work{queryid, slice, slice_text(slice), {}};
     result.text = work.text;
     if (normalized || pgsm_enable_pgsm_query_id) {
         if (!without_error(normalize_work, &work))

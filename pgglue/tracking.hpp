@@ -9,8 +9,7 @@
 namespace pgsm::glue {
 
 /// While it is not zero this backend records nothing: set around our own SQL (the export's INSERTs). Plain
-/// counter: whoever raises it lowers it again in PG_FINALLY; the transaction's end sets it back to zero as
-/// well.
+/// counter: whoever raises it lowers it again in PG_FINALLY.
 extern int tracking_suspended;
 
 /// Depth of executor, planner and utility calls that the code running now is inside of; 0 for the client's
