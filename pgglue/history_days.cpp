@@ -73,12 +73,6 @@ bool is_free(const History& history, TimestampTz from, TimestampTz to) {
     return true;
 }
 
-const char* date_of(TimestampTz at, const char* format) {
-    int year = 0, month = 0, day = 0;
-    j2date(static_cast<int>(day_of(at) / USECS_PER_DAY) + POSTGRES_EPOCH_JDATE, &year, &month, &day);
-    return psprintf(format, year, month, day);
-}
-
 }  // namespace
 
 TimestampTz day_of(TimestampTz at) {
@@ -86,10 +80,16 @@ TimestampTz day_of(TimestampTz at) {
     return at - (past < 0 ? past + USECS_PER_DAY : past);
 }
 
+const char* date_text(TimestampTz at) {
+    int year = 0, month = 0, day = 0;
+    j2date(static_cast<int>(day_of(at) / USECS_PER_DAY) + POSTGRES_EPOCH_JDATE, &year, &month, &day);
+    return psprintf("%04d-%02d-%02d", year, month, day);
+}
+
 const char* instant_literal(TimestampTz at) {
     const int64 us = at - day_of(at);
     const int64 seconds = us / USECS_PER_SEC;
-    return psprintf("'%s %02d:%02d:%02d.%06d+00'::timestamptz", date_of(at, "%04d-%02d-%02d"),
+    return psprintf("'%s %02d:%02d:%02d.%06d+00'::timestamptz", date_text(at),
                     static_cast<int>(seconds / 3600), static_cast<int>(seconds / 60 % 60),
                     static_cast<int>(seconds % 60), static_cast<int>(us % USECS_PER_SEC));
 }
@@ -133,17 +133,29 @@ History read_history(Oid table, bool sizes) {
     return history;
 }
 
-const char* column_list(Oid table) {
+void move_rows(Oid table, Oid from, Oid to, const char* condition, const char* exported_at) {
     Relation relation = table_open(table, AccessShareLock);
     TupleDesc desc = RelationGetDescr(relation);
-    const char* list = "";
+    const char* columns = "";
+    const char* values = "";
     for (int i = 0; i < desc->natts; ++i) {
         const FormData_pg_attribute& column = *TupleDescAttr(desc, i);
         if (column.attisdropped || column.attgenerated != '\0') continue;
-        list = psprintf("%s%s%s", list, list[0] == '\0' ? "" : ", ", quote_identifier(NameStr(column.attname)));
+        const char* name = quote_identifier(NameStr(column.attname));
+        const bool dated = exported_at != nullptr && strcmp(NameStr(column.attname), "exported_at") == 0;
+        const char* comma = columns[0] == '\0' ? "" : ", ";
+        columns = psprintf("%s%s%s", columns, comma, name);
+        values = psprintf("%s%s%s", values, comma, dated ? exported_at : name);
     }
     table_close(relation, NoLock);
-    return list;
+    run_sql(psprintf("WITH moved AS (DELETE FROM ONLY %s WHERE %s RETURNING *) INSERT INTO %s (%s) "
+                     "SELECT %s FROM moved",
+                     qualified_name(from), condition, qualified_name(to), columns, values));
+}
+
+const char* day_label(TimestampTz day, const char* suffix) {
+    const char* date = date_text(day);
+    return psprintf("%.4s%.2s%.2s%s", date, date + 5, date + 8, suffix);
 }
 
 Oid make_detached(Oid table, const char* label, const char* comment) {
@@ -155,6 +167,8 @@ Oid make_detached(Oid table, const char* label, const char* comment) {
                      full, qualified_name(table)));
     run_sql(psprintf(kPolicySql, full));
     run_sql(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", full));
+    // So that rows can be deleted even where somebody publishes all tables.
+    run_sql(psprintf("ALTER TABLE %s REPLICA IDENTITY FULL", full));
     run_sql(psprintf("COMMENT ON TABLE %s IS %s", full, quote_literal_cstr(comment)));
     const Oid made = get_relname_relid(name, space);
     set_dependency(made);
@@ -178,15 +192,12 @@ bool make_day(Oid table, TimestampTz day) {
     LockRelationOid(table, ShareUpdateExclusiveLock);
     const History history = read_history(table, false);
     if (!is_free(history, day, next)) return false;
-    const Oid made = make_detached(table, date_of(day, "%04d%02d%02d"),
-                                   psprintf("Exported statistics of %s (UTC).", date_of(day, "%04d-%02d-%02d")));
-    if (OidIsValid(history.rest)) {
-        const char* columns = column_list(table);
-        run_sql(psprintf("WITH moved AS (DELETE FROM ONLY %s WHERE exported_at >= %s AND exported_at < %s "
-                         "RETURNING *) INSERT INTO %s (%s) SELECT %s FROM moved",
-                         qualified_name(history.rest), instant_literal(day), instant_literal(next),
-                         qualified_name(made), columns, columns));
-    }
+    const Oid made = make_detached(table, day_label(day, ""),
+                                   psprintf("Exported statistics of the day (UTC) %s.", date_text(day)));
+    if (OidIsValid(history.rest))
+        move_rows(table, history.rest, made,
+                  psprintf("exported_at >= %s AND exported_at < %s", instant_literal(day), instant_literal(next)),
+                  nullptr);
     attach(table, made, day, next);
     return true;
 }

@@ -33,8 +33,15 @@ const char* instant_literal(TimestampTz at);
 /// Runs one statement of our own by SPI and returns the number of rows; ERROR when it fails.
 uint64 run_sql(const char* sql);
 
-/// The table's columns as an SQL list, in its order.
-const char* column_list(Oid table);
+/// YYYY-MM-DD of the UTC day.
+const char* date_text(TimestampTz at);
+
+/// YYYYMMDD and `suffix`: the end of a partition's name.
+const char* day_label(TimestampTz day, const char* suffix);
+
+/// Moves the rows that meet an SQL condition from one partition of `table` to another table like it, with
+/// another exported_at unless that is null.
+void move_rows(Oid table, Oid from, Oid to, const char* condition, const char* exported_at);
 
 /// A table like `table`, with its policy and indexes, as a member of the extension, not attached.
 Oid make_detached(Oid table, const char* label, const char* comment);

@@ -20,6 +20,7 @@ except ImportError as error:
 
 import cpp
 import model
+import rollup
 from reader import SpecError
 import rules
 
@@ -30,6 +31,7 @@ OUTPUTS = {
     "generated/core/row.hpp": "row.hpp.j2",
     "generated/pgglue/row_datum.inc": "row_datum.inc.j2",
     "generated/pgglue/columns.inc": "columns.inc.j2",
+    "generated/pgglue/history.inc": "history.inc.j2",
     "generated/sql/pg_stat_monitor--2.3.sql": "2.3.sql.j2",
     "generated/sql/pg_stat_monitor--2.4.sql": "2.4.sql.j2",
     "generated/sql/pg_stat_monitor--2.3--2.4.sql": "2.3--2.4.sql.j2",
@@ -51,7 +53,7 @@ def environment(templates: Path) -> jinja2.Environment:
                              trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
                              autoescape=False)
     env.filters.update(literal=sql_literal, cell=markdown_cell)
-    env.globals.update(cpp=cpp, model=model, fix=FIX)
+    env.globals.update(cpp=cpp, model=model, rollup=rollup, fix=FIX)
     return env
 
 

@@ -1,0 +1,194 @@
+// Merging a day's rows into hours, so that every reader sees each hour exactly once, as it was or merged.
+//
+// A day of ours is merged as a whole, when its last row is old enough, into a table on the side that nobody
+// reads: one transaction an hour, the oldest first. When all hours are there and every snapshot that is left
+// sees them, the two tables change places in one transaction, and the old one is dropped. So a reader finds
+// either the one or the other, and in both all rows are visible to it, however old its snapshot; the room is
+// given back at once; nothing is deleted row by row, so nothing has to be vacuumed, logged or published.
+//
+// Where the work stands is in the tables: the last hour on the side says what is done. Before the places are
+// changed both must have the same sums; if somebody deleted or added rows meanwhile, it starts over.
+//
+// A bucket at the end of a day is exported on the next one. Such rows are moved into the day of their bucket
+// first (one transaction, exported_at becomes the day's last microsecond), lest an hour be in two pieces.
+//
+// A merged row: bucket_start_time is the hour, bucket the number of the hour's first bucket, exported_at when
+// the last of them was exported. Merging hours again gives the same hours.
+#include "core/api.hpp"
+
+#include "pgglue/history_rollup.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/pg_class.h"
+#include "commands/comment.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "storage/lmgr.h"
+#include "storage/procarray.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+}
+
+namespace pgsm::glue {
+namespace {
+
+#include "generated/pgglue/history.inc"
+
+/// How the comment on a table on the side begins; the oid of the day follows.
+constexpr char kSideComment[] = "Hours being made of ";
+
+constexpr int64 kHourUs = 3600 * USECS_PER_SEC;
+
+struct Side {
+    Oid oid;
+    Oid day;
+};
+
+/// One value of a query that gives one row; false when it is NULL.
+bool ask(const char* sql, Datum* value) {
+    if (run_sql(sql) != 1) elog(ERROR, "one row expected of: %s", sql);
+    bool is_null = false;
+    *value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+    return !is_null;
+}
+
+/// The table on the side that is there, if any.
+Side find_side() {
+    Side side{};
+    const char* sql = psprintf(
+        "SELECT c.oid, substr(obj_description(c.oid, 'pg_class'), %d) FROM pg_depend AS d "
+        "JOIN pg_class AS c ON c.oid = d.objid WHERE d.classid = 'pg_class'::regclass "
+        "AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = %u AND d.deptype = 'e' "
+        "AND c.relkind = 'r' AND NOT c.relispartition "
+        "AND obj_description(c.oid, 'pg_class') ~ '^%s[0-9]{1,10}$' ORDER BY c.oid LIMIT 1",
+        static_cast<int>(strlen(kSideComment)) + 1, get_extension_oid("pg_stat_monitor", false), kSideComment);
+    if (run_sql(sql) == 0) return side;
+    bool is_null = false;
+    side.oid =
+        DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+    side.day = static_cast<Oid>(
+        strtoul(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2), nullptr, 10));
+    return side;
+}
+
+const HistoryPart* find_day(const History& history, Oid oid) {
+    for (int i = 0; i < history.count; ++i)
+        if (history.parts[i].oid == oid) return &history.parts[i];
+    return nullptr;
+}
+
+/// Rows whose bucket began in `day` out of the partition behind it.
+void fetch_late_rows(Oid table, const History& history, const HistoryPart& day) {
+    for (int i = 0; i < history.count; ++i) {
+        const HistoryPart& next = history.parts[i];
+        if (next.from != day.to || !next.own || next.merged) continue;
+        move_rows(table, next.oid, day.oid,
+                  psprintf("bucket_start_time >= %s AND bucket_start_time < %s", instant_literal(day.from),
+                           instant_literal(day.to)),
+                  instant_literal(day.to - 1));
+    }
+}
+
+void begin_day(Oid table, const History& history, const HistoryPart& day) {
+    fetch_late_rows(table, history, day);
+    make_detached(table, day_label(day.from, "_hours"),
+                  psprintf("%s%u", kSideComment, day.oid));
+}
+
+/// Merges the next hour that has rows; false when there is none.
+bool merge_hour(Oid table, const Side& side) {
+    Datum value = 0;
+    const char* after = "";
+    if (ask(psprintf("SELECT max(bucket_start_time) FROM ONLY %s", qualified_name(side.oid)), &value))
+        after = psprintf("WHERE bucket_start_time >= %s", instant_literal(DatumGetTimestampTz(value) + kHourUs));
+    if (!ask(psprintf("SELECT date_trunc('hour', min(bucket_start_time), 'UTC') FROM ONLY %s %s",
+                      qualified_name(side.day), after),
+             &value))
+        return false;
+    const TimestampTz hour = DatumGetTimestampTz(value);
+    const char* from = instant_literal(hour);
+    const bool late =
+        kLateMergeLast[0] != '\0' && get_attnum(table, kLateMergeLast) != InvalidAttrNumber;
+    const char* rows = psprintf(kMergeRowsSql, qualified_name(side.day), from, instant_literal(hour + kHourUs));
+    const char* insert = psprintf(kMergeInsertSql, qualified_name(side.oid), late ? kLateMergeColumns : "", from,
+                                  late ? kLateMergeValues : "");
+    run_sql(psprintf("%s%s", rows, insert));
+    return true;
+}
+
+/// Whether every snapshot that there is sees all rows on the side.
+bool seen_by_all(const Side& side) {
+    Relation relation = table_open(side.oid, AccessShareLock);
+    const TransactionId oldest = GetOldestNonRemovableTransactionId(relation);
+    table_close(relation, NoLock);
+    run_sql(psprintf("SELECT DISTINCT xmin FROM ONLY %s", qualified_name(side.oid)));
+    for (uint64 i = 0; i < SPI_processed; ++i) {
+        bool is_null = false;
+        const TransactionId writer = DatumGetTransactionId(
+            SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null));
+        if (TransactionIdIsNormal(writer) && !TransactionIdPrecedes(writer, oldest)) return false;
+    }
+    return true;
+}
+
+bool same_sums(const Side& side) {
+    const char* sums = "SELECT ROW(sum(calls), sum(rows), sum(plans))::text FROM ONLY";
+    Datum value = 0;
+    ask(psprintf("SELECT (%s %s) = (%s %s)", sums, qualified_name(side.day), sums, qualified_name(side.oid)),
+        &value);
+    return DatumGetBool(value);
+}
+
+void change_places(Oid table, const History& history, const HistoryPart& day, const Side& side) {
+    const char* name = pstrdup(get_rel_name(day.oid));
+    const TimestampTz from = day.from;
+    lock_for_change(table, history.rest, day.oid);
+    run_sql(psprintf("ALTER TABLE %s DETACH PARTITION %s", qualified_name(table), qualified_name(day.oid)));
+    attach(table, side.oid, day.from, day.to);
+    drop_own(day.oid);
+    run_sql(psprintf("ALTER TABLE %s RENAME TO %s", qualified_name(side.oid), quote_identifier(name)));
+    run_sql(psprintf("COMMENT ON TABLE %s IS %s", qualified_name(side.oid),
+                     quote_literal_cstr(psprintf("%s, of the day (UTC) %s.", kMergedComment, date_text(from)))));
+}
+
+Progress finish_day(Oid table, const History& history, const HistoryPart& day, const Side& side) {
+    if (!seen_by_all(side)) return Progress::waits;
+    // Nobody adds or deletes rows there from now on; readers do not mind.
+    LockRelationOid(day.oid, ShareLock);
+    if (same_sums(side))
+        change_places(table, history, day, side);
+    else
+        drop_own(side.oid);
+    return Progress::more;
+}
+
+bool is_due(const HistoryPart& part, TimestampTz before) {
+    return part.own && !part.merged && part.to <= before && part.from != DT_NOBEGIN;
+}
+
+}  // namespace
+
+Progress merge_step(Oid table, TimestampTz before) {
+    const History history = read_history(table, false);
+    const Side side = find_side();
+    if (OidIsValid(side.oid)) {
+        const HistoryPart* day = find_day(history, side.day);
+        if (day == nullptr || !is_due(*day, before)) {
+            // Dropped, detached or taken over meanwhile.
+            drop_own(side.oid);
+            return Progress::more;
+        }
+        return merge_hour(table, side) ? Progress::more : finish_day(table, history, *day, side);
+    }
+    for (int i = 0; i < history.count; ++i) {
+        if (!is_due(history.parts[i], before)) continue;
+        begin_day(table, history, history.parts[i]);
+        return Progress::more;
+    }
+    return Progress::nothing;
+}
+
+}  // namespace pgsm::glue

@@ -1,0 +1,54 @@
+"""How the rows of an hour become one, out of the merge rules of columns.yaml, as SQL.
+
+The rows are called m. Beside the table's columns they have pgsm_group (number of the group), pgsm_by_time and
+pgsm_by_age (place in the group, most time and newest bucket first), pgsm_<family>_mean (mean of the whole
+group), pgsm_bucket and pgsm_exported_at (of the whole hour); c.cells are the group's histogram cells.
+"""
+
+# What keeps two rows of a bucket apart, as core::Identity and the query id do; rows of errors stay apart from
+# those of executions.
+KEY = ("userid", "dbid", "client_ip", "application_name", "queryid", "top_queryid", "planid", "toplevel")
+HOUR = {"bucket": "min(m.pgsm_bucket)", "bucket_start_time": "{hour}", "exported_at": "max(m.pgsm_exported_at)"}
+
+
+def key(spec) -> list:
+    names = {c.name for c in spec.columns}
+    return [f"m.{name}" for name in KEY if name in names] + (["m.elevel > 0"] if "elevel" in names else [])
+
+
+def families(spec) -> dict:
+    """Family -> its columns by role."""
+    return {family: {c.role: c.name for c in spec.columns if c.family == family}
+            for family in dict.fromkeys(c.family for c in spec.columns if c.family)}
+
+
+def value(spec, column, hour: str) -> str:
+    own = f"m.{column.name}"
+    if column.name in HOUR:
+        return HOUR[column.name].format(hour=hour)
+    if own in key(spec):
+        return f"min({own})" if column.sql != "boolean" else f"bool_or({own})"
+    roles = families(spec).get(column.family)
+    if column.merge == "sum":
+        total = f"sum({own})"
+        if column.sql == "integer":
+            total = f"least({total}, 2147483647)"
+        return total if column.sql in ("numeric", "double precision") else f"{total}::{column.sql}"
+    if column.merge in ("min", "max"):
+        if not roles:
+            return f"{column.merge}({own})"
+        # Of a series without values the extremes are 0 and mean nothing.
+        return f"coalesce({column.merge}({own}) FILTER (WHERE m.{roles['count']} > 0), 0)"
+    if column.merge == "mean":
+        return f"coalesce(max(m.pgsm_{column.family}_mean), 0)"
+    if column.merge == "stddev":
+        # Chan's formula for many parts at once: what each spreads by itself, and what its mean is off.
+        return (f"coalesce(sqrt(sum(m.{roles['count']} * (m.{roles['stddev']} * m.{roles['stddev']} + "
+                f"(m.{roles['mean']} - m.pgsm_{column.family}_mean) * "
+                f"(m.{roles['mean']} - m.pgsm_{column.family}_mean))) / "
+                f"nullif(sum(m.{roles['count']}), 0)::double precision), 0)")
+    if column.merge == "cells":
+        return "min(c.cells)"
+    place = {"first": "pgsm_by_time", "last": "pgsm_by_age"}[column.merge]
+    pick = "bool_or" if column.sql == "boolean" else "min"
+    return f"{pick}({own}) FILTER (WHERE m.{place} = 1)"
