@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """count_tests.py TESTLOG_JSON MESON_STATUS
 
-Counts what really ran out of Meson's test log: the subtests of TAP tests, the cases of doctest programs, and
-one for any other program. Prints what failed TAP tests said, a line for each suite and, last, the sum. Exits
-1 when anything failed, when Meson said so, or when nothing ran at all.
+Counts what really ran out of Meson's test log: the subtests of TAP tests, the cases of doctest programs, and one for
+any other program. Prints a line for each suite and, last, the sum. Exits 1 when anything failed, when Meson said so,
+or when nothing ran at all.
 """
 import json
 import re
