@@ -5,6 +5,7 @@ CREATE EXTENSION pg_stat_monitor VERSION '2.3';
 CREATE VIEW members AS
 SELECT pg_describe_object(d.classid, d.objid, 0) AS object FROM pg_depend AS d
 WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+  AND d.classid <> 'pg_type'::regclass  -- row types are members from 18 on
   AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pg_stat_monitor');
 CREATE VIEW functions AS
 SELECT p.proname AS name, pg_get_function_identity_arguments(p.oid) AS arguments,

@@ -37,9 +37,10 @@ is(ask($node, 'SELECT sum(calls), count(DISTINCT pgsm_query_id), '
             . "WHERE query LIKE 'SELECT abalance%'"),
     '15|1|1', 'one pgsm_query_id for all protocols');
 
-# psql with FETCH_COUNT reads through a cursor: many statements, each with its own rows.
+# A cursor: many statements, each with its own rows.
 ask($node, 'SELECT pg_stat_monitor_reset()');
-ask($node, "\\set FETCH_COUNT 10\nSELECT generate_series(1, 25) AS parts");
+ask($node, 'BEGIN; DECLARE parts CURSOR FOR SELECT generate_series(1, 25) AS parts; '
+        . 'FETCH FORWARD 10 FROM parts; FETCH FORWARD 10 FROM parts; FETCH FORWARD 10 FROM parts; COMMIT');
 is(ask($node, "SELECT sum(rows) FROM pg_stat_monitor WHERE query LIKE 'FETCH FORWARD 10%'"), 25,
     'rows of a cursor are those of its FETCHes');
 
