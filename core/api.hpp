@@ -6,6 +6,7 @@
 #include "core/hash.hpp"
 #include "core/histogram.hpp"
 #include "core/image.hpp"
+#include "core/import.hpp"
 #include "core/query_text.hpp"
 #include "core/redact.hpp"
 #include "core/snapshot.hpp"

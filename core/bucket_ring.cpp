@@ -83,14 +83,46 @@ void give_up(Store store, Bucket& bucket) noexcept {
     release(store, bucket);
 }
 
-/// Gives up the oldest bucket that waits for an export.
-bool give_up_waiting(Store store) noexcept {
-    for (std::uint32_t i = 0; i + 1 < store.header().buckets; ++i) {
+/// Position of the oldest bucket that waits for an export, one that nobody is exporting if there is one: the
+/// rows of the others may be about to be stored. `buckets` when none waits.
+std::uint32_t oldest_waiting(Store store) noexcept {
+    const Header& header = store.header();
+    std::uint32_t found = header.buckets;
+    for (std::uint32_t i = 0; i + 1 < header.buckets; ++i) {
         if (!waits(store.bucket(i))) continue;
-        give_up(store, store.bucket(i));
-        return true;
+        if (store.bucket(i).stamp == 0) return i;
+        if (found == header.buckets) found = i;
     }
-    return false;
+    return found;
+}
+
+bool give_up_waiting(Store store) noexcept {
+    const std::uint32_t position = oldest_waiting(store);
+    if (position == store.header().buckets) return false;
+    give_up(store, store.bucket(position));
+    return true;
+}
+
+/// Position of an ended bucket that is free or exported, the oldest one; `buckets` when there is none.
+std::uint32_t oldest_done(Store store) noexcept {
+    const Header& header = store.header();
+    for (std::uint32_t i = 0; i + 1 < header.buckets; ++i)
+        if (!waits(store.bucket(i))) return i;
+    return header.buckets;
+}
+
+/// Makes a slot free in a full ring: that of a bucket which is no loss, else that of the oldest. The ring is
+/// in use from end to end, so the buckets before a gap move up by one: nobody refers to a bucket by its slot.
+void make_slot(Store store) noexcept {
+    Header& header = store.header();
+    std::uint32_t position = oldest_done(store);
+    if (position == header.buckets) position = oldest_waiting(store);
+    const std::uint32_t before = header.buckets;
+    give_up(store, store.bucket(position));
+    if (header.buckets != before) return;  // it was the oldest: its slot has left the ring
+    for (; position > 0; --position) store.bucket(position) = store.bucket(position - 1);
+    store.bucket(0) = Bucket{};
+    trim(store);
 }
 
 }  // namespace
@@ -113,8 +145,7 @@ void rotate(Store store, std::int64_t now_us, std::uint32_t keep_ended) noexcept
     }
     running.state = BucketState::ended;
     running.end_us = std::clamp(now_us, running.start_us, running.end_us);
-    // Only the oldest can give its slot to the new one, exported or not.
-    if (header.buckets == header.ring_slots) give_up(store, store.bucket(0));
+    if (header.buckets == header.ring_slots) make_slot(store);
     const std::uint32_t slot = (header.oldest + header.buckets) % header.ring_slots;
     ++header.buckets;
     open_bucket(store, slot, now_us);
@@ -140,6 +171,13 @@ void release(Store store, Bucket& bucket) noexcept {
     trim(store);
 }
 
+void take_back_loss(Store store, std::uint64_t statements, std::uint64_t calls) noexcept {
+    Usage& usage = store.header().usage;
+    usage.buckets_lost -= std::min<std::uint64_t>(usage.buckets_lost, 1);
+    usage.statements_lost -= std::min(usage.statements_lost, statements);
+    usage.calls_lost -= std::min(usage.calls_lost, calls);
+}
+
 bool give_up_oldest(Store store) noexcept {
     Header& header = store.header();
     for (std::uint32_t i = 0; i + 1 < header.buckets; ++i) {
@@ -148,6 +186,37 @@ bool give_up_oldest(Store store) noexcept {
         return true;
     }
     return give_up_waiting(store);
+}
+
+bool continue_numbers(Store store, std::int64_t used) noexcept {
+    Header& header = store.header();
+    std::uint32_t first = header.buckets;
+    for (std::uint32_t i = 0; i < header.buckets; ++i) {
+        const Bucket& bucket = store.bucket(i);
+        if (bucket.state == BucketState::free || bucket.exported || bucket.stamp != 0) {
+            // Numbers grow along the ring: what is behind a bucket that gets another one gets another one,
+            // too.
+            if (bucket.state != BucketState::free && first != header.buckets) return false;
+        } else if (first == header.buckets && bucket.number <= used) {
+            first = i;
+        }
+    }
+    if (first == header.buckets) return true;
+    std::int64_t next = std::max(used + 1, header.next_number);
+    for (std::uint32_t i = first; i < header.buckets; ++i) {
+        Bucket& bucket = store.bucket(i);
+        if (bucket.state == BucketState::free) continue;
+        bucket.number = next++;
+        bucket.seq = static_cast<std::uint32_t>(bucket.number);
+        for (Ref at = bucket.first_entry; at != 0; at = store.entry(at)->list_next) {
+            Entry& entry = *store.entry(at);
+            if ((entry.flags & kResidual) == 0) unlink_from_chain(store, entry);
+            entry.bucket_seq = bucket.seq;
+            if ((entry.flags & kResidual) == 0) chain_entry(store, entry);
+        }
+    }
+    header.next_number = next;
+    return true;
 }
 
 std::uint32_t reclaim(Store store, std::uint32_t most) noexcept {

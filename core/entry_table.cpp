@@ -27,11 +27,15 @@ Entry* find(Store store, std::uint32_t seq, const Key& key) noexcept {
     return nullptr;
 }
 
-void link_entry(Store store, Bucket& bucket, Entry& entry) noexcept {
-    const Ref ref = store.ref_of(entry);
+void chain_entry(Store store, Entry& entry) noexcept {
     Ref& chain = head(store, entry.bucket_seq, {entry.queryid, entry.identity});
     entry.hash_next = chain;
-    chain = ref;
+    chain = store.ref_of(entry);
+}
+
+void link_entry(Store store, Bucket& bucket, Entry& entry) noexcept {
+    const Ref ref = store.ref_of(entry);
+    chain_entry(store, entry);
     entry.list_next = bucket.first_entry;
     bucket.first_entry = ref;
     if (bucket.last_entry == 0) bucket.last_entry = ref;

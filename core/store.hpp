@@ -134,6 +134,7 @@ bool layout_holds(Store store) noexcept;
 
 /// The entry of `key` in the bucket `seq`, or nullptr.
 Entry* find(Store store, std::uint32_t seq, const Key& key) noexcept;
+void chain_entry(Store store, Entry& entry) noexcept;
 void link_entry(Store store, Bucket& bucket, Entry& entry) noexcept;
 void unlink_from_chain(Store store, Entry& entry) noexcept;
 
@@ -201,9 +202,18 @@ void rotate(Store store, std::int64_t now_us, std::uint32_t keep_ended) noexcept
 /// Hands the memory of an ended bucket back; what it held is gone. Lock: exclusive.
 void release(Store store, Bucket& bucket) noexcept;
 
-/// Gives up the oldest ended bucket and counts the loss; one that is exported goes first and is no loss.
-/// False when there is none. Lock: exclusive.
+/// Gives up the oldest ended bucket and counts the loss; one that is exported goes first and is no loss, one
+/// that is stamped goes last. False when there is none. Lock: exclusive.
 bool give_up_oldest(Store store) noexcept;
+
+/// A bucket that was given up and counted as lost while an export was writing its rows has been stored after
+/// all: `statements` entries with `calls` executions. Lock: exclusive.
+void take_back_loss(Store store, std::uint64_t statements, std::uint64_t calls) noexcept;
+
+/// `used` is the greatest number that rows elsewhere have: buckets that nobody has exported or stamped and
+/// that have it or a smaller one get new numbers behind it. False, and nothing changed, when a stamped bucket
+/// stands between them. Lock: exclusive.
+[[nodiscard]] bool continue_numbers(Store store, std::int64_t used) noexcept;
 
 /// Takes apart up to `most` entries of released buckets; returns how many. Lock: exclusive.
 std::uint32_t reclaim(Store store, std::uint32_t most) noexcept;

@@ -10,6 +10,7 @@
 #include "pgglue/export_stamps.hpp"
 
 #include "pgglue/as_owner.hpp"
+#include "pgglue/bucket_numbers.hpp"
 #include "pgglue/datum.hpp"
 #include "pgglue/guc.hpp"
 #include "pgglue/shmem.hpp"
@@ -19,12 +20,14 @@ extern "C" {
 #include "access/table.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
+#include "storage/lmgr.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -96,6 +99,17 @@ bool copy_piece(core::Store copy, int64 number, core::Ref& at) {
     return there;
 }
 
+void note_copied(const Job& job, uint64 buckets_lost) {
+    for (int i = 0; i < job.range.count; ++i) {
+        const core::Bucket* bucket = find_ended(job.copy, stamped_bucket(job.range, i));
+        if (bucket == nullptr) continue;
+        uint64 calls = 0;
+        for (core::Ref at = bucket->first_entry; at != 0; at = job.copy.entry(at)->list_next)
+            calls = calls + static_cast<uint64>(job.copy.entry(at)->hot.exec.count);
+        note_written(job.range, i, bucket->entries, calls, buckets_lost);
+    }
+}
+
 /// Copies the stamped buckets; one that vanished meanwhile is free in the copy.
 void copy_buckets(Job& job) {
     const auto bytes = static_cast<Size>(core::copy_bytes(store()));
@@ -113,6 +127,7 @@ void copy_buckets(Job& job) {
         while (at != 0 && copy_piece(job.copy, number, at)) CHECK_FOR_INTERRUPTS();
     }
     lock_store_shared();
+    const uint64 buckets_lost = store().header().usage.buckets_lost;
     core::copy_texts(store(), job.copy);
     for (int i = 0; i < job.range.count; ++i) {
         core::Bucket* bucket = find_ended(job.copy, stamped_bucket(job.range, i));
@@ -120,6 +135,7 @@ void copy_buckets(Job& job) {
             bucket->state = core::BucketState::free;
     }
     unlock_store();
+    note_copied(job, buckets_lost);
     job.scratch = static_cast<core::Ref*>(MemoryContextAllocExtended(
         CurrentMemoryContext, job.scratch_count * sizeof(core::Ref), MCXT_ALLOC_HUGE));
 }
@@ -227,8 +243,13 @@ int64 export_ended_buckets(bool end_running) {
             "This database has no partitioned table \"pg_stat_monitor\" that belongs to the extension.");
     Relation table = table_open(oid, RowExclusiveLock);
     check_columns(table);
+    // A day's partition that is attached meanwhile takes its rows away from the default one: an INSERT that
+    // was on its way there would fail. Attaching locks the default partition, too.
+    const Oid default_partition = get_default_partition_oid(oid);
+    if (OidIsValid(default_partition)) LockRelationOid(default_partition, RowExclusiveLock);
     lock_exports();
     static_cast<void>(release_exported_buckets());
+    continue_behind_table(table);
     const int64 rows = export_into(table, end_running ? StampUse::export_all : StampUse::export_ended);
     table_close(table, NoLock);
     return rows;

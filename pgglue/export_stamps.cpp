@@ -45,6 +45,8 @@ struct OwnStamp {
     SubTransactionId sub;
     int64 rows;
     double ms;
+    bool written;  ///< its rows are in the table, if this (sub)transaction commits
+    uint64 statements, calls, buckets_lost;
 };
 
 OwnStamp* own_stamps;  // in TopTransactionContext
@@ -89,6 +91,13 @@ void count_export(const OwnStamp* stamps, int count) {
     SpinLockRelease(&state.mutex);
 }
 
+/// A bucket whose rows are stored has left memory before the commit. If the ring needed its room it was
+/// counted as lost; if it was a reset in another database nothing was. Lock: exclusive.
+void correct_loss(const OwnStamp& stamp) {
+    if (stamp.written && store().header().usage.buckets_lost > stamp.buckets_lost)
+        core::take_back_loss(store(), stamp.statements, stamp.calls);
+}
+
 void commit_stamps() {
     if (own_count == 0) {
         // All may have been taken back by a savepoint: the array goes with the transaction all the same.
@@ -98,7 +107,10 @@ void commit_stamps() {
     lock_store_exclusive();
     for (int i = 0; i < own_count; ++i) {
         core::Bucket* bucket = find_ended(store(), own_stamps[i].bucket);
-        if (is_stamped(bucket, own_stamps[i])) bucket->exported = true;
+        if (is_stamped(bucket, own_stamps[i]))
+            bucket->exported = true;
+        else
+            correct_loss(own_stamps[i]);
     }
     unlock_store();
     count_export(own_stamps, own_count);
@@ -174,7 +186,8 @@ bool anything_to_stamp(StampUse use) {
 /// Whether another bucket can be opened without the loss of one that nobody has exported. Lock: shared.
 bool ring_has_room(const core::Header& header) {
     bool room = header.buckets < header.ring_slots;
-    for (uint32 i = 0; i + 1 < header.buckets; ++i) room = room || store().bucket(i).exported;
+    for (uint32 i = 0; i + 1 < header.buckets; ++i)
+        room = room || store().bucket(i).exported || store().bucket(i).state == core::BucketState::free;
     return room;
 }
 
@@ -229,7 +242,7 @@ StampRange stamp_ended_buckets(StampUse use) {
         core::Bucket& bucket = store().bucket(i);
         if (bucket.state != core::BucketState::ended || bucket.stamp != 0) continue;
         bucket.stamp = xid;
-        own_stamps[own_count++] = {bucket.number, xid, InvalidCommandId, sub, 0, 0};
+        own_stamps[own_count++] = {bucket.number, xid, InvalidCommandId, sub, 0, 0, false, 0, 0, 0};
     }
     unlock_store();
     range.count = own_count - range.first;
@@ -243,6 +256,14 @@ void settle_stamps(StampRange range) {
 }
 
 int64 stamped_bucket(StampRange range, int index) { return own_stamps[range.first + index].bucket; }
+
+void note_written(StampRange range, int index, uint64 statements, uint64 calls, uint64 buckets_lost) {
+    OwnStamp& stamp = own_stamps[range.first + index];
+    stamp.written = true;
+    stamp.statements = statements;
+    stamp.calls = calls;
+    stamp.buckets_lost = buckets_lost;
+}
 
 void note_export(StampRange range, int64 rows, double ms) {
     own_stamps[range.first].rows = rows;

@@ -10,6 +10,7 @@
 
 #include "pgglue/export.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/history.hpp"
 
 extern "C" {
 #include "postmaster/bgworker.h"
@@ -94,6 +95,7 @@ void pgsm_export_worker_main(Datum arg) {
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
     pin_settings();
+    make_days_ahead();
     Attempt attempt{};
     try_export(attempt);
     if (attempt.has_table && pgsm_export_database[0] == '\0') adopt_database();
@@ -104,5 +106,6 @@ void pgsm_export_worker_main(Datum arg) {
     } else {
         set_exporter_state(ExporterState::no_database, nullptr);
     }
+    if (attempt.has_table) keep_history();
     proc_exit(0);
 }

@@ -25,6 +25,9 @@ bool pgsm_normalized_query;
 bool pgsm_enable_query_plan;
 bool pgsm_extract_comments;
 int pgsm_export_top_n;
+int pgsm_history_retention;
+int pgsm_history_rollup_after;
+int pgsm_history_max_size;
 char* pgsm_export_database;
 
 namespace {
@@ -120,6 +123,12 @@ const IntSetting kIntSettings[] = {
      PGC_POSTMASTER, 0, check_overflow_target},
     {"pgsm_export_top_n", "Statements of a bucket that are exported one by one, by total execution time.",
      &pgsm_export_top_n, 300, 1, 1000000, PGC_SIGHUP, 0, nullptr},
+    {"pgsm_history_retention", "Age at which stored statistics are dropped; 0: never.",
+     &pgsm_history_retention, 7 * 24 * 60, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN, nullptr},
+    {"pgsm_history_rollup_after", "Age at which stored statistics are merged into hours; 0: never.",
+     &pgsm_history_rollup_after, 24 * 60, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN, nullptr},
+    {"pgsm_history_max_size", "Size at which the oldest stored statistics are dropped; 0: no limit.",
+     &pgsm_history_max_size, 1024, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MB, nullptr},
 };
 
 const BoolSetting kBoolSettings[] = {

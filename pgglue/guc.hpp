@@ -23,7 +23,10 @@ extern bool pgsm_normalized_query;
 extern bool pgsm_enable_query_plan;
 extern bool pgsm_extract_comments;
 extern int pgsm_export_top_n;
-extern char* pgsm_export_database;  // empty: where CREATE EXTENSION was committed first
+extern int pgsm_history_retention;     // minutes; 0: everything stays
+extern int pgsm_history_rollup_after;  // minutes; 0: nothing is merged
+extern int pgsm_history_max_size;      // MB; 0: no limit
+extern char* pgsm_export_database;     // empty: where CREATE EXTENSION was committed first
 
 void define_settings();
 

@@ -5,8 +5,8 @@
 
 namespace pgsm::glue {
 
-/// Export worker only, outside of a transaction: sees to it that today and tomorrow have partitions. What goes
-/// wrong is put into the status; the rows then go to the default partition.
+/// Export worker only, outside of a transaction: sees to it that today and tomorrow have partitions. What
+/// goes wrong is put into the status; the rows then go to the default partition.
 void make_days_ahead();
 
 /// Export worker only, outside of a transaction, after an export: some of the work that is due, in short

@@ -27,6 +27,7 @@ extern "C" {
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
 #include "storage/lmgr.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/lsyscache.h"
@@ -64,6 +65,8 @@ void set_dependency(Oid oid) {
     ObjectAddress member{RelationRelationId, oid, 0};
     ObjectAddress extension{ExtensionRelationId, get_extension_oid(kName, false), 0};
     recordDependencyOn(&member, &extension, DEPENDENCY_EXTENSION);
+    // What default privileges gave it is no news to pg_dump.
+    recordExtObjInitPriv(oid, RelationRelationId);
     CommandCounterIncrement();
 }
 
@@ -113,8 +116,8 @@ History read_history(Oid table, bool sizes) {
     PartitionDesc parts = RelationGetPartitionDesc(relation, true);
     PartitionBoundInfo bounds = parts->boundinfo;
     if (bounds != nullptr) {
-        history.parts = static_cast<HistoryPart*>(palloc0(static_cast<Size>(bounds->ndatums + 1) *
-                                                          sizeof(HistoryPart)));
+        history.parts =
+            static_cast<HistoryPart*>(palloc0(static_cast<Size>(bounds->ndatums + 1) * sizeof(HistoryPart)));
         for (int i = 0; i < bounds->ndatums; ++i) {
             if (bounds->indexes[i] < 0) continue;
             HistoryPart& part = history.parts[history.count++];
@@ -125,11 +128,12 @@ History read_history(Oid table, bool sizes) {
             part.merged = part.own && says_merged(part.oid);
         }
         if (bounds->default_index >= 0) history.rest = parts->oids[bounds->default_index];
+        history.rest_own = OidIsValid(history.rest) && is_own(history.rest, extension);
     }
     table_close(relation, NoLock);
     for (int i = 0; sizes && i < history.count; ++i)
         if (history.parts[i].own) history.parts[i].bytes = bytes_of(history.parts[i].oid);
-    if (sizes && OidIsValid(history.rest)) history.rest_bytes = bytes_of(history.rest);
+    if (sizes && history.rest_own) history.rest_bytes = bytes_of(history.rest);
     return history;
 }
 
@@ -194,10 +198,11 @@ bool make_day(Oid table, TimestampTz day) {
     if (!is_free(history, day, next)) return false;
     const Oid made = make_detached(table, day_label(day, ""),
                                    psprintf("Exported statistics of the day (UTC) %s.", date_text(day)));
-    if (OidIsValid(history.rest))
-        move_rows(table, history.rest, made,
-                  psprintf("exported_at >= %s AND exported_at < %s", instant_literal(day), instant_literal(next)),
-                  nullptr);
+    if (history.rest_own)
+        move_rows(
+            table, history.rest, made,
+            psprintf("exported_at >= %s AND exported_at < %s", instant_literal(day), instant_literal(next)),
+            nullptr);
     attach(table, made, day, next);
     return true;
 }

@@ -17,7 +17,8 @@ struct HistoryPart {
 struct History {
     HistoryPart* parts;  ///< by time
     int count;
-    Oid rest;  ///< the default partition; InvalidOid when there is none
+    Oid rest;       ///< the default partition; InvalidOid when there is none
+    bool rest_own;  ///< it is the extension's, and its rows are ours to move and delete
     int64 rest_bytes;
 };
 

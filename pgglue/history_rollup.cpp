@@ -58,19 +58,19 @@ bool ask(const char* sql, Datum* value) {
 /// The table on the side that is there, if any.
 Side find_side() {
     Side side{};
-    const char* sql = psprintf(
-        "SELECT c.oid, substr(obj_description(c.oid, 'pg_class'), %d) FROM pg_depend AS d "
-        "JOIN pg_class AS c ON c.oid = d.objid WHERE d.classid = 'pg_class'::regclass "
-        "AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = %u AND d.deptype = 'e' "
-        "AND c.relkind = 'r' AND NOT c.relispartition "
-        "AND obj_description(c.oid, 'pg_class') ~ '^%s[0-9]{1,10}$' ORDER BY c.oid LIMIT 1",
-        static_cast<int>(strlen(kSideComment)) + 1, get_extension_oid("pg_stat_monitor", false), kSideComment);
+    const char* sql =
+        psprintf("SELECT c.oid, substr(obj_description(c.oid, 'pg_class'), %d) FROM pg_depend AS d "
+                 "JOIN pg_class AS c ON c.oid = d.objid WHERE d.classid = 'pg_class'::regclass "
+                 "AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = %u AND d.deptype = 'e' "
+                 "AND c.relkind = 'r' AND NOT c.relispartition "
+                 "AND obj_description(c.oid, 'pg_class') ~ '^%s[0-9]{1,10}$' ORDER BY c.oid LIMIT 1",
+                 static_cast<int>(strlen(kSideComment)) + 1, get_extension_oid("pg_stat_monitor", false),
+                 kSideComment);
     if (run_sql(sql) == 0) return side;
     bool is_null = false;
-    side.oid =
-        DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
-    side.day = static_cast<Oid>(
-        strtoul(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2), nullptr, 10));
+    side.oid = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+    side.day =
+        static_cast<Oid>(strtoul(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2), nullptr, 10));
     return side;
 }
 
@@ -94,8 +94,7 @@ void fetch_late_rows(Oid table, const History& history, const HistoryPart& day) 
 
 void begin_day(Oid table, const History& history, const HistoryPart& day) {
     fetch_late_rows(table, history, day);
-    make_detached(table, day_label(day.from, "_hours"),
-                  psprintf("%s%u", kSideComment, day.oid));
+    make_detached(table, day_label(day.from, "_hours"), psprintf("%s%u", kSideComment, day.oid));
 }
 
 /// Merges the next hour that has rows; false when there is none.
@@ -103,18 +102,19 @@ bool merge_hour(Oid table, const Side& side) {
     Datum value = 0;
     const char* after = "";
     if (ask(psprintf("SELECT max(bucket_start_time) FROM ONLY %s", qualified_name(side.oid)), &value))
-        after = psprintf("WHERE bucket_start_time >= %s", instant_literal(DatumGetTimestampTz(value) + kHourUs));
+        after =
+            psprintf("WHERE bucket_start_time >= %s", instant_literal(DatumGetTimestampTz(value) + kHourUs));
     if (!ask(psprintf("SELECT date_trunc('hour', min(bucket_start_time), 'UTC') FROM ONLY %s %s",
                       qualified_name(side.day), after),
              &value))
         return false;
     const TimestampTz hour = DatumGetTimestampTz(value);
     const char* from = instant_literal(hour);
-    const bool late =
-        kLateMergeLast[0] != '\0' && get_attnum(table, kLateMergeLast) != InvalidAttrNumber;
-    const char* rows = psprintf(kMergeRowsSql, qualified_name(side.day), from, instant_literal(hour + kHourUs));
-    const char* insert = psprintf(kMergeInsertSql, qualified_name(side.oid), late ? kLateMergeColumns : "", from,
-                                  late ? kLateMergeValues : "");
+    const bool late = kLateMergeLast[0] != '\0' && get_attnum(table, kLateMergeLast) != InvalidAttrNumber;
+    const char* rows =
+        psprintf(kMergeRowsSql, qualified_name(side.day), from, instant_literal(hour + kHourUs));
+    const char* insert = psprintf(kMergeInsertSql, qualified_name(side.oid), late ? kLateMergeColumns : "",
+                                  from, late ? kLateMergeValues : "");
     run_sql(psprintf("%s%s", rows, insert));
     return true;
 }
@@ -127,8 +127,8 @@ bool seen_by_all(const Side& side) {
     run_sql(psprintf("SELECT DISTINCT xmin FROM ONLY %s", qualified_name(side.oid)));
     for (uint64 i = 0; i < SPI_processed; ++i) {
         bool is_null = false;
-        const TransactionId writer = DatumGetTransactionId(
-            SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null));
+        const TransactionId writer =
+            DatumGetTransactionId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null));
         if (TransactionIdIsNormal(writer) && !TransactionIdPrecedes(writer, oldest)) return false;
     }
     return true;
@@ -150,8 +150,9 @@ void change_places(Oid table, const History& history, const HistoryPart& day, co
     attach(table, side.oid, day.from, day.to);
     drop_own(day.oid);
     run_sql(psprintf("ALTER TABLE %s RENAME TO %s", qualified_name(side.oid), quote_identifier(name)));
-    run_sql(psprintf("COMMENT ON TABLE %s IS %s", qualified_name(side.oid),
-                     quote_literal_cstr(psprintf("%s, of the day (UTC) %s.", kMergedComment, date_text(from)))));
+    run_sql(
+        psprintf("COMMENT ON TABLE %s IS %s", qualified_name(side.oid),
+                 quote_literal_cstr(psprintf("%s, of the day (UTC) %s.", kMergedComment, date_text(from)))));
 }
 
 Progress finish_day(Oid table, const History& history, const HistoryPart& day, const Side& side) {

@@ -3,8 +3,9 @@
 // It is pg_stat/pg_stat_monitor.image: a head (totals of SharedState, the core's image head, a checksum of
 // both), then the store as it lay in memory. It is written by the postmaster after a clean shutdown, when
 // every other process is gone, and is removed as soon as it is loaded: a crash never meets an old one, and
-// neither does a base backup. What does not fit (another version, other settings, damage) is renamed to
-// *.rejected with a warning.
+// neither does a base backup. One that was written with other settings of memory or histogram is read into
+// private memory and recorded into the new store (core/import.hpp). What cannot be used (another version,
+// damage) is renamed to *.rejected with a warning.
 //
 // At a clean shutdown no transaction is left: a stamped bucket is either exported, and then the rows are safe
 // in the table, or its stamp has been taken back. So the exported ones are released at loading, and no
@@ -13,6 +14,7 @@
 // No locks: nobody else uses the shared memory when these functions run.
 #include <cstdio>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/api.hpp"
@@ -28,6 +30,7 @@ extern "C" {
 #include "pgstat.h"
 #include "port/pg_crc32c.h"
 #include "storage/fd.h"
+#include "utils/memutils.h"
 }
 
 namespace pgsm::glue {
@@ -66,26 +69,18 @@ std::span<std::byte> store_memory(const core::StoreConfig& config) {
     return {store().base, static_cast<std::size_t>(core::region_bytes(config))};
 }
 
-/// Reads the file into the store's memory. Null when it fits, else why it does not.
-const char* read_store(FILE* file, const core::StoreConfig& config, FileHead& head) {
+/// Null when the file has a head that is whole and the bytes that it promises, else why not.
+const char* read_head(FILE* file, FileHead& head) {
+    struct stat status;
     if (fread(&head, sizeof(head), 1, file) != 1) return "It is too short.";
     if (head.crc != head_crc(head)) return "Its head is damaged.";
-    switch (core::check_image_head(head.image, config)) {
-    case core::Status::kOk:
-        break;
-    case core::Status::kForeignLayout:
-        return "It was written by another version or with other settings.";
-    default:
-        return "It is not an image of the statistics.";
-    }
-    const std::span<std::byte> memory = store_memory(config);
-    if (fread(memory.data(), memory.size(), 1, file) != 1) return "It is too short.";
-    if (fgetc(file) != EOF) return "It is too long.";
-    core::Store adopted{};
-    return core::adopt_image(head.image, memory, adopted) == core::Status::kOk ? nullptr : "It is damaged.";
+    if (fstat(fileno(file), &status) != 0) return "Its length cannot be found out.";
+    const uint64 bytes = static_cast<uint64>(status.st_size) - sizeof(head);
+    if (bytes < head.image.bytes) return "It is too short.";
+    return bytes == head.image.bytes ? nullptr : "It is too long.";
 }
 
-/// Releases what the table has, forgets the transactions of the last run, and makes the spinlocks anew.
+/// Releases what the table has, and forgets the transactions of the last run.
 void settle(core::Store loaded) {
     const core::Header& header = loaded.header();
     for (uint32 i = 0; i + 1 < header.buckets;) {
@@ -100,16 +95,68 @@ void settle(core::Store loaded) {
     }
     while (core::reclaim(loaded, 1024) != 0) {
     }
-    for (uint32 i = 0; i < header.buckets; ++i)
+}
+
+const char* read_same_layout(FILE* file, const FileHead& head, const core::StoreConfig& config) {
+    const std::span<std::byte> memory = store_memory(config);
+    if (fread(memory.data(), memory.size(), 1, file) != 1) return "It cannot be read.";
+    core::Store adopted{};
+    if (core::adopt_image(head.image, memory, adopted) != core::Status::kOk) return "It is damaged.";
+    settle(adopted);
+    return nullptr;
+}
+
+/// Where the settings have changed, needs the memory of the old ones a second time, for a moment.
+const char* read_other_layout(FILE* file, const FileHead& head, int64& bucket_us) {
+    constexpr int kHowever = MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM;
+    const auto bytes = static_cast<Size>(head.image.bytes);
+    if (!AllocHugeSizeIsValid(bytes)) return "It is too long.";
+    auto* memory = static_cast<std::byte*>(MemoryContextAllocExtended(CurrentMemoryContext, bytes, kHowever));
+    if (memory == nullptr) return "Its settings were others, and there is no memory to read it.";
+    const char* fault = nullptr;
+    core::Store old{};
+    if (fread(memory, bytes, 1, file) != 1) {
+        fault = "It cannot be read.";
+    } else if (core::adopt_image(head.image, {memory, bytes}, old) != core::Status::kOk) {
+        fault = "It was written by another version, or it is damaged.";
+    } else {
+        settle(old);
+        bucket_us = old.header().config.bucket_us;
+        core::import_store(old, store());
+    }
+    pfree(memory);
+    return fault;
+}
+
+/// Reads the file into the store. Null when that has worked, else why it has not; the store may be rubbish
+/// then. `bucket_us`: what the running bucket's end was planned with.
+const char* read_store(FILE* file, const core::StoreConfig& config, FileHead& head, int64& bucket_us) {
+    const char* fault = read_head(file, head);
+    if (fault != nullptr) return fault;
+    switch (core::check_image_head(head.image, config)) {
+    case core::Status::kOk:
+        fault = read_same_layout(file, head, config);
+        if (fault == nullptr) bucket_us = store().header().config.bucket_us;
+        return fault;
+    case core::Status::kForeignLayout:
+        return read_other_layout(file, head, bucket_us);
+    default:
+        return "It is not an image of the statistics.";
+    }
+}
+
+/// Makes the spinlocks anew.
+void init_locks(core::Store loaded) {
+    for (uint32 i = 0; i < loaded.header().buckets; ++i)
         for (core::Ref at = loaded.bucket(i).first_entry; at != 0; at = loaded.entry(at)->list_next)
             SpinLockInit(entry_lock(*loaded.entry(at)));
 }
 
 /// The bucket time is no part of the layout and may be another one now: the running bucket was to end by the
 /// old one.
-void take_bucket_time(core::Store loaded, const core::StoreConfig& config) {
-    if (loaded.header().config.bucket_us == config.bucket_us) return;
-    loaded.header().config = config;
+void take_bucket_time(core::Store loaded, int64 old_us, int64 bucket_us) {
+    if (old_us == bucket_us) return;
+    core::set_bucket_time(loaded, bucket_us);
     core::rotate(loaded, GetCurrentTimestamp(), PG_UINT32_MAX);
 }
 
@@ -147,7 +194,8 @@ bool load_store() {
     }
     const core::StoreConfig config = store().header().config;
     FileHead head;
-    const char* fault = read_store(file, config, head);
+    int64 bucket_us = config.bucket_us;
+    const char* fault = read_store(file, config, head, bucket_us);
     FreeFile(file);
     if (fault != nullptr) {
         recreate_store(config);
@@ -159,8 +207,8 @@ bool load_store() {
         recreate_store(config);
         return false;
     }
-    settle(store());
-    take_bucket_time(store(), config);
+    init_locks(store());
+    take_bucket_time(store(), bucket_us, config.bucket_us);
     restore_totals(head.totals);
     return true;
 }

@@ -25,6 +25,7 @@ struct SharedState {
     pid_t exporter_pid;     // 0 when there is none
     ExporterState exporter_state;
     Oid export_database;         // the one that CREATE EXTENSION was committed in first; InvalidOid: unknown
+    Oid numbers_behind;          // database whose stored bucket numbers memory's are known to be behind
     TimestampTz stats_since;     // when the store was made or last reset
     TimestampTz last_export_at;  // 0: never
     int64 last_export_rows;

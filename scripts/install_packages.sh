@@ -6,7 +6,7 @@ set -euo pipefail
 major=${PG_MAJOR:-15}
 wanted=(
     "postgresql-$major" "postgresql-server-dev-$major"
-    g++ clang meson ninja-build pkg-config
+    g++ clang libclang-rt-14-dev meson ninja-build pkg-config
     doctest-dev libxxhash-dev
     libkrb5-dev libssl-dev  # libpq-be.h, which has the client address, includes their headers
     python3 python3-yaml python3-jinja2

@@ -150,7 +150,7 @@ TEST_CASE("ring: a bucket in the middle can go first") {
     CHECK(store_check(store));
 }
 
-TEST_CASE("ring: a full ring gives up its oldest bucket alone, whatever is behind it") {
+TEST_CASE("ring: a full ring gives up what is exported, then its oldest bucket") {
     StoreConfig config = config_of(kMinStoreBytes, kMinTextBytes);
     config.max_buckets = 10'000;
     OwnStore own(config);
@@ -163,12 +163,12 @@ TEST_CASE("ring: a full ring gives up its oldest bucket alone, whatever is behin
     store.bucket(3).exported = true;
     for (std::uint32_t i = 0; i < 2; ++i) fill_and_rotate(store, now += kMinute);
     CHECK(own.header().buckets == slots);
-    CHECK(own.header().usage.buckets_lost == 2);
-    CHECK(number_at(store, 0) == 3);
-    CHECK(number_at(store, 1) == 4);
-    CHECK(store.bucket(1).exported);
+    CHECK(own.header().usage.buckets_lost == 1);
+    CHECK(number_at(store, 0) == 2);
+    CHECK(number_at(store, 1) == 3);
+    CHECK(number_at(store, 2) == 5);
     fill_and_rotate(store, now += kMinute);
-    fill_and_rotate(store, now += kMinute);  // the exported one is the oldest now
+    fill_and_rotate(store, now += kMinute);
     CHECK(own.header().usage.buckets_lost == 3);
     for (std::uint32_t i = 0; i < 3 * slots; ++i)
         fill_and_rotate(store, now += kMinute);  // around more than once
@@ -225,4 +225,108 @@ TEST_CASE("ring: another bucket time holds from the next bucket on") {
     fill_and_rotate(own.store, kAligned + kMinute);
     CHECK(own.store.running().end_us == kAligned + kMinute + 10'000'000);
     CHECK(store_check(own.store));
+}
+
+namespace {
+
+/// A full ring: a statement in each bucket, the running one still empty.
+void fill_ring(Store store) {
+    for (std::int64_t at = kNoon; store.header().buckets < store.header().ring_slots; at += kMinute) {
+        REQUIRE(record_now(store, statement(at / kMinute), execution(1), kNoCell, at) == Status::kOk);
+        rotate(store, at, UINT32_MAX);
+    }
+    REQUIRE(store.header().usage.buckets_lost == 0);
+}
+
+bool is_there(Store store, std::int64_t number) {
+    bool found = false;
+    each_bucket(store, [&](const Bucket& bucket) { found = found || bucket.number == number; });
+    return found;
+}
+
+void next_bucket(Store store) {
+    const std::int64_t now = store.header().last_start_us + kMinute;
+    REQUIRE(record_now(store, statement(1), execution(1), kNoCell, now) == Status::kOk);
+    rotate(store, now, UINT32_MAX);
+    CHECK(store_check(store));
+}
+
+}  // namespace
+
+TEST_CASE("ring: the bucket that is being exported is given up last") {
+    OwnStore own(default_config());
+    fill_ring(own.store);
+    const std::int64_t first = own.store.bucket(0).number;
+    own.store.bucket(0).stamp = own.store.bucket(1).stamp = 4711;
+    REQUIRE(give_up_oldest(own.store));
+    CHECK(is_there(own.store, first));
+    CHECK(is_there(own.store, first + 1));
+    CHECK(!is_there(own.store, first + 2));
+    // A full ring takes the slot of the gap, the next time that of the next bucket that nobody exports.
+    next_bucket(own.store);
+    CHECK(own.header().usage.buckets_lost == 1);
+    next_bucket(own.store);
+    CHECK(!is_there(own.store, first + 3));
+    CHECK(is_there(own.store, first + 4));
+    next_bucket(own.store);
+    CHECK(!is_there(own.store, first + 4));
+    CHECK(own.header().usage.buckets_lost == 3);
+    CHECK(is_there(own.store, first));
+    CHECK(is_there(own.store, first + 1));
+}
+
+TEST_CASE("ring: an exported bucket in the middle of a full ring makes room without a loss") {
+    OwnStore own(default_config());
+    fill_ring(own.store);
+    const std::int64_t first = own.store.bucket(0).number;
+    own.store.bucket(5).exported = true;
+    next_bucket(own.store);
+    CHECK(own.header().usage.buckets_lost == 0);
+    CHECK(is_there(own.store, first));
+    CHECK(!is_there(own.store, first + 5));
+    next_bucket(own.store);
+    CHECK(own.header().usage.buckets_lost == 1);
+    CHECK(!is_there(own.store, first));
+}
+
+TEST_CASE("ring: a loss that was none is taken back") {
+    OwnStore own(default_config());
+    fill_ring(own.store);
+    own.store.bucket(0).stamp = 1;
+    const Bucket given_up = own.store.bucket(1);
+    REQUIRE(give_up_oldest(own.store));
+    CHECK(own.header().usage.calls_lost == 1);
+    take_back_loss(own.store, given_up.entries, 1);
+    take_back_loss(own.store, 1, 1);
+    CHECK(own.header().usage.buckets_lost == 0);
+    CHECK(own.header().usage.statements_lost == 0);
+    CHECK(own.header().usage.calls_lost == 0);
+}
+
+TEST_CASE("ring: numbers go on behind those that somebody else has given out") {
+    OwnStore own(default_config());
+    const Store store = own.store;
+    for (int i = 1; i <= 3; ++i) fill_and_rotate(store, kAligned + i * kMinute);
+    REQUIRE(record_now(store, statement(7), execution(3)) == Status::kOk);
+    static_cast<void>(evict(store, store.bucket(1), nullptr));
+    const Sums before = sums_of(store);
+    REQUIRE(number_at(store, 0) == 1);
+    CHECK(continue_numbers(store, 0));
+    CHECK(number_at(store, 0) == 1);
+    store.bucket(0).stamp = 4711;
+    CHECK(continue_numbers(store, 1000));
+    CHECK(number_at(store, 0) == 1);  // its rows may be about to be stored under it
+    CHECK(number_at(store, 1) == 1001);
+    CHECK(store.running().number == 1003);
+    CHECK(own.header().next_number == 1004);
+    CHECK(store_check(store));
+    CHECK(find_now(store, statement(7)) != nullptr);
+    check_equal(sums_of(store).counters, before.counters);
+    CHECK(continue_numbers(store, 1000));
+    CHECK(own.header().next_number == 1004);
+    store.bucket(0).stamp = 0;
+    store.bucket(1).stamp = 4711;
+    CHECK(!continue_numbers(store, 2000));
+    CHECK(number_at(store, 0) == 1);
+    CHECK(own.header().next_number == 1004);
 }

@@ -43,6 +43,9 @@ my %default = (
     pgsm_enable_query_plan => 'off',
     pgsm_extract_comments => 'off',
     pgsm_export_top_n => '300',
+    pgsm_history_retention => '7d',
+    pgsm_history_rollup_after => '1d',
+    pgsm_history_max_size => '1GB',
     pgsm_export_database => '');
 is(shown($_), $default{$_}, "$_ is $default{$_} by default") for sort keys %default;
 is(ask($node, "select count(*) from pg_settings where name like 'pg_stat_monitor.%' and setting is null"),

@@ -1,0 +1,291 @@
+// What the export worker does for the history beside exporting: partitions for today and tomorrow before it,
+// and after it, for about a second at most, what is due of: dropping what is older than
+// pgsm_history_retention, dropping the oldest until pgsm_history_max_size is kept, moving rows of the default
+// partition into one of their day, merging days into hours (history_rollup.cpp). What is left is done after
+// the next export; on a server where nothing runs nothing is done.
+//
+// Every step is a transaction of its own, as the table's owner (as_owner.hpp). A lock that is not to be had
+// within milliseconds is given up and asked for again a little later, so that nobody queues up behind us. An
+// error ends the one piece of work, is put into the status, and never concerns the export.
+#include "core/api.hpp"
+
+#include "pgglue/history.hpp"
+
+#include "pgglue/as_owner.hpp"
+#include "pgglue/export.hpp"
+#include "pgglue/guc.hpp"
+#include "pgglue/history_rollup.hpp"
+#include "pgglue/shmem.hpp"
+
+extern "C" {
+#include "access/table.h"
+#include "executor/spi.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/wait_event.h"
+}
+
+namespace pgsm::glue {
+namespace {
+
+/// Readers that come while we wait for a lock wait as well: at most for the three locks of a change.
+constexpr char kLockTimeout[] = "15ms";
+constexpr int kTries = 20;
+constexpr long kPauseMs = 25;
+/// After it no new step is begun: the next export is not to wait.
+constexpr int64 kBudgetUs = USECS_PER_SEC;
+/// Rows of the default partition that are deleted in one transaction.
+constexpr int kRowsAtOnce = 5000;
+/// What tools of 2.3 are shown is as young as this, or as ten buckets (own_rows.cpp).
+constexpr int64 kServedUs = 3600 * USECS_PER_SEC;
+constexpr int64 kServedBuckets = 10;
+
+struct Call;
+using Step = Progress (*)(Call& call);
+
+/// One step of the work, and what it is about.
+struct Call {
+    Step step;
+    Oid part;
+    TimestampTz at;
+    Relation relation;
+    Oid table;
+    Progress result;
+    ErrorData* error;  ///< null: it went well
+};
+
+/// As run_as_owner() calls it.
+void enter_step(void* argument) {
+    Call& call = *static_cast<Call*>(argument);
+    // The lock stays; but nothing can be attached to a table that is open here.
+    table_close(call.relation, NoLock);
+    call.result = call.step(call);
+}
+
+void run_in_transaction(Call& call) {
+    StartTransactionCommand();
+    PushActiveSnapshot(GetTransactionSnapshot());
+    call.result = Progress::nothing;
+    call.table = find_export_table();
+    if (OidIsValid(call.table)) {
+        call.relation = table_open(call.table, AccessShareLock);
+        run_as_owner(call.relation, enter_step, &call);
+    }
+    PopActiveSnapshot();
+    CommitTransactionCommand();
+}
+
+void try_once(Call& call) {
+    call.error = nullptr;
+    PG_TRY();
+    { run_in_transaction(call); }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(TopMemoryContext);
+        call.error = CopyErrorData();
+        FlushErrorState();
+        AbortCurrentTransaction();
+    }
+    PG_END_TRY();
+}
+
+bool is_busy(const ErrorData& error) {
+    return error.sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+           error.sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
+}
+
+void pause_a_little() {
+    static_cast<void>(
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kPauseMs, PG_WAIT_EXTENSION));
+    ResetLatch(MyLatch);
+    CHECK_FOR_INTERRUPTS();
+}
+
+/// Puts it into the status, and into the log when it is news.
+void note_history_failure(const ErrorData& error) {
+    const TimestampTz now = GetCurrentTimestamp();
+    char text[sizeof(SharedState::last_error)];
+    snprintf(text, sizeof(text), "history: %s", error.message);
+    SharedState& state = shared();
+    SpinLockAcquire(&state.mutex);
+    const bool news = strcmp(state.last_error, text) != 0;
+    state.last_error_at = now;
+    strlcpy(state.last_error, text, sizeof(state.last_error));
+    SpinLockRelease(&state.mutex);
+    if (!news) return;
+    ereport(LOG, (errmsg("pg_stat_monitor cannot maintain its history: %s", error.message),
+                  errhint("It goes on exporting and tries again; see pg_stat_monitor_status.")));
+}
+
+/// Runs a step until it gets its locks. False after an error.
+bool run_step(Call& call) {
+    for (int i = 0; i < kTries; ++i) {
+        try_once(call);
+        if (call.error == nullptr) return true;
+        if (!is_busy(*call.error)) break;
+        pause_a_little();
+    }
+    note_history_failure(*call.error);
+    return false;
+}
+
+bool run_step(Step step, Oid part, TimestampTz at, Progress* result) {
+    Call call{};
+    call.step = step;
+    call.part = part;
+    call.at = at;
+    const bool done = run_step(call);
+    if (result != nullptr) *result = done ? call.result : Progress::nothing;
+    return done;
+}
+
+/// The process's own memory: what the last survey found.
+History history;
+
+Progress survey_step(Call& call) {
+    const History found = read_history(call.table, true);
+    history = found;
+    const Size bytes = static_cast<Size>(found.count) * sizeof(HistoryPart);
+    history.parts = static_cast<HistoryPart*>(MemoryContextAllocZero(TopMemoryContext, bytes + 1));
+    for (int i = 0; i < found.count; ++i) history.parts[i] = found.parts[i];
+    return Progress::nothing;
+}
+
+bool is_covered(const History& found, TimestampTz at) {
+    for (int i = 0; i < found.count; ++i)
+        if (found.parts[i].from <= at && at < found.parts[i].to) return true;
+    return false;
+}
+
+/// `at`: an instant of the day.
+Progress day_step(Call& call) {
+    if (is_covered(read_history(call.table, false), call.at)) return Progress::nothing;
+    return make_day(call.table, day_of(call.at)) ? Progress::more : Progress::nothing;
+}
+
+/// `part`: an own partition.
+Progress drop_step(Call& call) {
+    const History found = read_history(call.table, false);
+    lock_for_change(call.table, found.rest, call.part);
+    for (int i = 0; i < found.count; ++i)
+        if (found.parts[i].oid == call.part && found.parts[i].own) drop_own(call.part);
+    return Progress::more;
+}
+
+/// Deletes rows of the default partition that were exported before `at`.
+Progress expire_step(Call& call) {
+    const History found = read_history(call.table, false);
+    if (!found.rest_own) return Progress::nothing;
+    const char* name = qualified_name(found.rest);
+    const uint64 rows =
+        run_sql(psprintf("DELETE FROM ONLY %s WHERE ctid = ANY (ARRAY(SELECT ctid FROM ONLY %s "
+                         "WHERE exported_at < %s LIMIT %d))",
+                         name, name, instant_literal(call.at), kRowsAtOnce));
+    return rows > 0 ? Progress::more : Progress::nothing;
+}
+
+/// Makes the partition of the oldest day of which the default partition has rows.
+Progress drain_step(Call& call) {
+    const History found = read_history(call.table, false);
+    TimestampTz since = 0;  // 2000: what is older is no statistics
+    while (found.rest_own) {
+        run_sql(psprintf("SELECT min(exported_at) FROM ONLY %s WHERE exported_at >= %s AND exported_at <= %s",
+                         qualified_name(found.rest), instant_literal(since), instant_literal(call.at)));
+        bool is_null = false;
+        const Datum oldest = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+        if (is_null) break;
+        const TimestampTz day = day_of(DatumGetTimestampTz(oldest));
+        if (make_day(call.table, day)) return Progress::more;
+        since = day + USECS_PER_DAY;
+    }
+    return Progress::nothing;
+}
+
+/// Where everything else is gone and it is still too much.
+Progress truncate_step(Call& call) {
+    const History found = read_history(call.table, false);
+    if (!found.rest_own) return Progress::nothing;
+    lock_for_change(call.table, InvalidOid, found.rest);
+    run_sql(psprintf("TRUNCATE ONLY %s", qualified_name(found.rest)));
+    return Progress::more;
+}
+
+Progress rollup_step(Call& call) { return merge_step(call.table, call.at); }
+
+bool in_budget(TimestampTz start) { return GetCurrentTimestamp() - start < kBudgetUs; }
+
+int64 minutes_us(int minutes) { return static_cast<int64>(minutes) * 60 * USECS_PER_SEC; }
+
+/// Repeats a step while it has something to do.
+void repeat(Step step, TimestampTz at, TimestampTz start) {
+    Progress result = Progress::more;
+    while (result == Progress::more && in_budget(start))
+        if (!run_step(step, InvalidOid, at, &result)) return;
+}
+
+bool drop_part(HistoryPart& part) {
+    if (!run_step(drop_step, part.oid, 0, nullptr)) return false;
+    part.own = false;
+    return true;
+}
+
+void drop_expired(TimestampTz before) {
+    for (int i = 0; i < history.count; ++i)
+        if (history.parts[i].own && history.parts[i].to <= before) drop_part(history.parts[i]);
+}
+
+/// The oldest goes first, today's last.
+void keep_size(int64 most_bytes) {
+    int64 bytes = history.rest_bytes;
+    for (int i = 0; i < history.count; ++i)
+        if (history.parts[i].own) bytes += history.parts[i].bytes;
+    for (int i = 0; i < history.count && bytes > most_bytes; ++i) {
+        if (!history.parts[i].own || history.parts[i].bytes == 0) continue;
+        const int64 saved = history.parts[i].bytes;
+        if (drop_part(history.parts[i])) bytes -= saved;
+    }
+    if (bytes > most_bytes && history.rest_bytes > most_bytes)
+        run_step(truncate_step, InvalidOid, 0, nullptr);
+}
+
+/// Days that ended before this are merged into hours; DT_NOBEGIN: none.
+TimestampTz merge_before(TimestampTz now) {
+    const int64 bucket_us = pgsm_bucket_time * USECS_PER_SEC;
+    if (pgsm_history_rollup_after == 0 || bucket_us >= 3600 * USECS_PER_SEC) return DT_NOBEGIN;
+    const int64 served = Max(kServedUs, kServedBuckets * bucket_us);
+    return now - Max(minutes_us(pgsm_history_rollup_after), served);
+}
+
+void set_lock_timeout(const char* value) {
+    SetConfigOption("lock_timeout", value, PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+}  // namespace
+
+void make_days_ahead() {
+    const TimestampTz now = GetCurrentTimestamp();
+    set_lock_timeout(kLockTimeout);
+    for (int day = 0; day < 2; ++day) run_step(day_step, InvalidOid, now + day * USECS_PER_DAY, nullptr);
+    set_lock_timeout("2s");
+}
+
+void keep_history() {
+    const TimestampTz now = GetCurrentTimestamp();
+    set_lock_timeout(kLockTimeout);
+    SetConfigOption("work_mem", "32MB", PGC_SUSET, PGC_S_OVERRIDE);
+    if (!run_step(survey_step, InvalidOid, 0, nullptr)) return;
+    if (pgsm_history_retention != 0) {
+        const TimestampTz before = now - minutes_us(pgsm_history_retention);
+        drop_expired(before);
+        repeat(expire_step, before, now);
+    }
+    if (pgsm_history_max_size != 0) keep_size(static_cast<int64>(pgsm_history_max_size) * 1024 * 1024);
+    repeat(drain_step, now, now);
+    // With nothing to be merged it clears away what was begun.
+    repeat(rollup_step, merge_before(now), now);
+}
+
+}  // namespace pgsm::glue

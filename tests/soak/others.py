@@ -1,0 +1,131 @@
+"""Sessions beside the load: some export in every way there is, some read at every isolation level."""
+import random
+import threading
+
+import checks
+import libpq
+
+EXPORT = "SELECT pg_stat_monitor_export()"
+
+
+class Session(threading.Thread):
+    """Does something again and again; connections come and go with the server."""
+
+    def __init__(self, conninfo, seed):
+        super().__init__(daemon=True)
+        self.conninfo = conninfo
+        self.random = random.Random(seed)
+        self.over = threading.Event()
+        self.fault = None
+        self.errors = {}
+
+    def run(self):
+        connection = None
+        while not self.over.is_set():
+            try:
+                if connection is None:
+                    connection = libpq.Connection(self.conninfo)
+                self.turn(connection)
+            except libpq.Lost:
+                if connection is not None:
+                    connection.close()
+                connection = None
+                self.over.wait(0.05)
+            except libpq.Failed as failed:
+                self.errors[failed.state] = self.errors.get(failed.state, 0) + 1
+                if failed.state not in self.expected():
+                    self.fault = str(failed)
+                try:
+                    connection.run("ROLLBACK")
+                except (libpq.Lost, libpq.Failed):
+                    pass
+            except Exception as error:  # pylint: disable=broad-except
+                self.fault = repr(error)
+                return
+            self.over.wait(self.random.random() * 0.4)
+
+    def expected(self):
+        # Cancelled, serialisation, deadlock, lock timeout, PREPARE TRANSACTION refused.
+        return ("57014", "40001", "40P01", "55P03", "0A000")
+
+    def turn(self, connection):
+        raise NotImplementedError
+
+
+class Exporter(Session):
+    """Exports that are committed, rolled back, rolled back to a savepoint, cancelled, at each level."""
+
+    def __init__(self, conninfo, seed):
+        super().__init__(conninfo, seed)
+        self.committed = self.rolled_back = 0
+
+    def turn(self, connection):
+        kind = self.random.choice(["alone", "commit", "rollback", "savepoint", "kept savepoint", "cancelled",
+                                   "prepared"])
+        if kind == "cancelled":
+            connection.run("SET statement_timeout = '%dms'" % self.random.randrange(1, 12))
+            try:
+                connection.run(EXPORT)
+                self.committed += 1
+            finally:
+                connection.run("RESET statement_timeout")
+            return
+        if kind == "alone":
+            connection.run(EXPORT)
+            self.committed += 1
+            return
+        connection.run("BEGIN ISOLATION LEVEL " + self.random.choice(LEVELS))
+        if "savepoint" in kind:
+            connection.run("SAVEPOINT s")
+        connection.run(EXPORT)
+        if self.random.random() < 0.3:
+            connection.run("SELECT pg_sleep(%.2f)" % (self.random.random() / 2))
+        if kind == "prepared":
+            connection.run("PREPARE TRANSACTION 'export'")  # refused, which rolls back
+            raise AssertionError("an export was prepared")
+        if kind == "savepoint":
+            connection.run("ROLLBACK TO s")
+        elif kind == "kept savepoint":
+            connection.run("RELEASE s")
+            connection.run(EXPORT)
+        connection.run("ROLLBACK" if kind == "rollback" else "COMMIT")
+        if kind in ("rollback", "savepoint"):
+            self.rolled_back += 1
+        else:
+            self.committed += 1
+
+
+LEVELS = ("READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
+
+
+class Reader(Session):
+    """While everything moves: what ended before the reading is in it, and nothing that has not begun."""
+
+    def __init__(self, conninfo, seed, clients, findings, epoch):
+        super().__init__(conninfo, seed)
+        self.clients, self.findings, self.epoch = clients, findings, epoch
+        self.readings = 0
+
+    def turn(self, connection):
+        level = self.random.choice(LEVELS)
+        epoch, lost_before = self.epoch()
+        before = {client.role: client.book.sure() for client in self.clients}
+        connection.run("BEGIN ISOLATION LEVEL " + level)
+        first = checks.sums(connection)
+        after = {client.role: client.book.started() for client in self.clients}
+        second = None
+        if self.random.random() < 0.5:
+            connection.run("SELECT pg_sleep(%.2f)" % (self.random.random() / 2))
+            second = checks.sums(connection)
+        connection.run("COMMIT")
+        given_up = int(connection.run("SELECT calls_lost FROM pg_stat_monitor_status")[1][0][0]) - lost_before
+        last = {client.role: client.book.started() for client in self.clients}
+        if epoch % 2 == 1 or epoch != self.epoch()[0] or given_up != 0:
+            return  # a crash, a reset or a loss in between: the main program checks those
+        self.readings += 1
+        for role, low in before.items():
+            shown = first.get(role, (0, 0))
+            self.findings.between("a %s reader" % level, role, low, shown, after[role])
+            if second is not None:
+                self.findings.between("a second look of a %s reader" % level, role, shown,
+                                      second.get(role, (0, 0)), last[role])
