@@ -49,10 +49,17 @@ sub restart_with
     for (@settings)
     {
         my ($key, $value) = split(/ = /, $_);
-        $node->adjust_conf('postgresql.conf', "pg_stat_monitor.$key", $value);
+        $node->append_conf('postgresql.conf', "pg_stat_monitor.$key = '$value'\n");
     }
     my $offset = -s $node->logfile;
     $node->restart;
+    for (@settings)
+    {
+        my ($key, $value) = split(/ = /, $_);
+        is($node->safe_psql('postgres', "SELECT setting || coalesce(CASE WHEN unit IN ('MB', 'kB') THEN unit END, '') "
+                . "FROM pg_settings WHERE name = 'pg_stat_monitor.$key'", extra_params => [ '-U', 'asker' ]),
+            $value, "$name: $key holds");
+    }
     is(shown($sums), $before, "$name: calls, rows, blocks, buckets and starts are those before");
     unlike(slurp_file($node->logfile, $offset), qr/pg_stat_monitor.*cannot use the statistics/,
         "$name: the file was used");

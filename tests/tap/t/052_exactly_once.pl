@@ -54,7 +54,7 @@ my $reading = IPC::Run::start([ 'pgbench', '-n', '-h', $node->host, '-p', $node-
 my %seen;
 for my $level ('READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE') {
     for (1 .. 12) {
-        ask($node, 'SELECT 1 AS other');
+        ask($node, 'SELECT now() AS other');
         my $answer = ask($node, "BEGIN ISOLATION LEVEL $level;\n$TRUE;\nSELECT pg_sleep(0.02);\n$TRUE;\nCOMMIT");
         $answer =~ s/\s+/ /g;
         $seen{$answer}++;
@@ -111,7 +111,7 @@ $node->append_conf('postgresql.conf', "restart_after_crash = on\n");
 $node->reload;
 for my $round (1 .. 2)
 {
-    ask($node, "SELECT 4712 AS doomed;\n" x 20);
+    ask($node, "SELECT current_user AS doomed;\n" x 20);
     my $victim = $node->background_psql('postgres', on_error_stop => 0);
     my $pid = $victim->query_safe('SELECT pg_backend_pid()');
     $victim->query_safe('BEGIN');
