@@ -82,9 +82,19 @@ class Server:
 
 
 def children_of(pid):
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], stdout=subprocess.PIPE, text=True,
-                           check=False)
-    return [int(line) for line in found.stdout.split()]
+    """Out of /proc, since a minimal Debian has no ps. A process that goes while we look has no children for us."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            # The name, in parentheses, may hold anything; the parent is the second field behind it.
+            parent = int((entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if parent == pid:
+            found.append(int(entry.name))
+    return found
 
 
 def is_alive(pid):
