@@ -75,6 +75,8 @@ class Connection:
                 message = _pq.PQresultErrorMessage(result).decode(errors="replace").strip()
                 if state is None:  # libpq's own words
                     raise Lost(message)
+                if state.startswith(b"57P0"):  # an ending server's parallel worker tells first
+                    raise Lost(message)
                 raise Failed(state.decode(), message)
             fields = range(_pq.PQnfields(result))
             rows = [[_pq.PQgetvalue(result, at, field).decode(errors="replace") for field in fields]
