@@ -49,11 +49,6 @@ const Run* current_run;
 
 int64 queryid_of(const PlannedStmt* plan) { return static_cast<int64>(plan->queryId); }
 
-SourceSlice slice_of(const QueryDesc* query_desc) {
-    const PlannedStmt* plan = query_desc->plannedstmt;
-    return {query_desc->sourceText, plan->stmt_location, plan->stmt_len};
-}
-
 bool off() { return pgsm_track == kTrackNone; }
 
 /// With pgsm_track = top nothing that has a parent is recorded, so parents are known under `all` only, as
@@ -145,6 +140,23 @@ extern "C" void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
     query->cpu = begin_cpu_time(queryid);
 }
 
+/// Without triggers to fire and data-modifying WITH queries to finish, there is nothing to measure.
+bool finish_is_empty(const EState* estate) {
+    return (estate->es_top_eflags & EXEC_FLAG_SKIP_TRIGGERS) != 0 && estate->es_auxmodifytables == NIL;
+}
+
+void record_query(ActiveQuery* query, QueryDesc* query_desc) {
+    const bool in_parent = current_run != nullptr && current_run->queryid == query->identity.parent_queryid;
+    end_query(query, query_desc, in_parent ? current_run->source : nullptr);
+}
+
+/// True when nothing but cleaning up comes after a run with this limit. Clients are told then that the
+/// statement is complete, though its portal, and so its ExecutorEnd, may wait for their next message.
+bool is_last_run(const ActiveQuery& query, uint64 count) {
+    constexpr int kMayRunAgain = EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD;
+    return count == 0 && finish_is_empty(query.estate) && (query.estate->es_top_eflags & kMayRunAgain) == 0;
+}
+
 extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
     if (off()) {
         if (prev_executor_run)
@@ -160,7 +172,10 @@ extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
     nesting_level = nesting_level + 1;
     ActiveQuery* const query = find_query(query_desc);
     UsageStart start;
-    if (query != nullptr) start = begin_usage();
+    if (query != nullptr) {
+        query->state = QueryState::kUnfinished;
+        start = begin_usage();
+    }
     PG_TRY();
     {
         if (prev_executor_run)
@@ -174,12 +189,12 @@ extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
         current_run = outer;
     }
     PG_END_TRY();
-    if (query != nullptr) add_usage(query->used, start);
-}
-
-/// Without triggers to fire and data-modifying WITH queries to finish, there is nothing to measure.
-bool finish_is_empty(const EState* estate) {
-    return (estate->es_top_eflags & EXEC_FLAG_SKIP_TRIGGERS) != 0 && estate->es_auxmodifytables == NIL;
+    if (query == nullptr) return;
+    add_usage(query->used, start);
+    if (is_last_run(*query, count))
+        record_query(query, query_desc);
+    else if (count == 0 || query->estate->es_processed < count)
+        query->state = QueryState::kRanToEnd;
 }
 
 extern "C" void pgsm_ExecutorFinish(QueryDesc* query_desc) {
@@ -195,7 +210,12 @@ extern "C" void pgsm_ExecutorFinish(QueryDesc* query_desc) {
     nesting_level = nesting_level + 1;
     ActiveQuery* const query = find_query(query_desc);
     UsageStart start;
-    if (query != nullptr) start = begin_usage();
+    QueryState state = QueryState::kUnfinished;
+    if (query != nullptr) {
+        state = query->state;
+        query->state = QueryState::kUnfinished;
+        start = begin_usage();
+    }
     PG_TRY();
     {
         if (prev_executor_finish)
@@ -209,39 +229,14 @@ extern "C" void pgsm_ExecutorFinish(QueryDesc* query_desc) {
         current_run = outer;
     }
     PG_END_TRY();
-    if (query != nullptr) add_usage(query->used, start);
-}
-
-void record_query(QueryDesc* query_desc, const ActiveQuery& query) {
-    const EState* estate = query_desc->estate;
-    Execution execution{};
-    execution.identity = query.identity;
-    execution.queryid = queryid_of(query_desc->plannedstmt);
-    if (query.planning != nullptr) execution.counters = *query.planning;
-    set_exec_time(execution, query.used.ms);
-    execution.counters.hot.rows = PGSM_ROWS_PROCESSED(estate);
-    end_cpu_time(execution.queryid, query.cpu, execution.counters);
-    count_usage(execution.counters, query.used);
-    if (estate->es_jit != nullptr) add_jit(execution.counters, estate->es_jit->instr);
-#if PG_VERSION_NUM >= 180000
-    execution.counters.jit.parallel_workers_to_launch = estate->es_parallel_workers_to_launch;
-    execution.counters.jit.parallel_workers_launched = estate->es_parallel_workers_launched;
-#endif
-    execution.cmd_type = static_cast<uint8>(query_desc->operation);
-    execution.slice = slice_of(query_desc);
-    execution.query_desc = query_desc;
-    if (current_run != nullptr && current_run->queryid == query.identity.parent_queryid)
-        execution.parent_source = current_run->source;
-    if (pgsm_enable_query_plan && query_desc->operation == CMD_SELECT) explain_execution(execution);
-    record_execution(execution);
+    if (query == nullptr) return;
+    add_usage(query->used, start);
+    query->state = state;
 }
 
 extern "C" void pgsm_ExecutorEnd(QueryDesc* query_desc) {
     ActiveQuery* query = find_query(query_desc);
-    if (query != nullptr) {
-        end_query(query);
-        record_query(query_desc, *query);
-    }
+    if (query != nullptr) record_query(query, query_desc);
     if (prev_executor_end)
         prev_executor_end(query_desc);
     else

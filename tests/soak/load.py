@@ -107,7 +107,6 @@ class Client(threading.Thread):
         self.random = random.Random(seed)
         self.book = Book()
         self.connection = None
-        self.in_block = False
         self.statements = self.losses = 0
         self.fault = None
 
@@ -142,10 +141,7 @@ class Client(threading.Thread):
         """Runs a statement that has the words `shape_<shape>` in it and whose effect is known beforehand."""
         self.book.start(shape, rows)
         try:
-            # Not inside a block: a SELECT of the extended protocol ends with its portal, which is at the next
-            # statement, and not at all when that one fails. PostgreSQL then calls no ExecutorEnd.
-            extended = not self.in_block and self.random.random() < 0.3
-            got, _ = self.connection.run(sql, extended)
+            got, _ = self.connection.run(sql, self.random.random() < 0.3)
         except libpq.Failed as failed:
             if not fails:
                 raise
@@ -159,7 +155,6 @@ class Client(threading.Thread):
         self.statements += 1
 
     def transaction(self):
-        self.in_block = False
         pick = self.random.random()
         if pick < 0.35:
             self.any_statement()
@@ -193,7 +188,6 @@ class Client(threading.Thread):
                      "AND owner = current_user" % (account, account), int(account % 4 == int(self.role[-1])))
 
     def block(self):
-        self.in_block = True
         self.one("begin", "BEGIN /* shape_begin */", 0)
         for _ in range(self.random.randrange(4)):
             self.any_statement()
@@ -204,7 +198,6 @@ class Client(threading.Thread):
         self.one("end", "%s /* shape_end */" % self.random.choice(["COMMIT", "ROLLBACK"]), 0)
 
     def failed_block(self):
-        self.in_block = True
         self.one("begin", "BEGIN /* shape_begin */", 0)
         self.any_statement()
         self.one("error", "SELECT 1 / 0 AS shape_error", 0, fails=True)
