@@ -9,9 +9,10 @@ extern "C" {
 }
 
 namespace pgsm::glue {
-namespace {
 
 ActiveQuery* newest_query;
+
+namespace {
 
 void unlink(ActiveQuery* query) {
     for (ActiveQuery** link = &newest_query; *link != nullptr; link = &(*link)->next) {

@@ -35,6 +35,11 @@ struct ActiveQuery {
 };
 
 ActiveQuery* start_query(QueryDesc* query_desc);
+
+/// Head of the list of all that are active.
+extern ActiveQuery* newest_query;
+
+/// Null for one that is not tracked.
 ActiveQuery* find_query(const QueryDesc* query_desc);
 
 /// Records the query and forgets it. `parent_source`: text of the direct parent, null if there is none.

@@ -74,13 +74,14 @@ namespace {
 
 /// Before what may fail. Of a message's statements the first is the client's, those inside it come later.
 inline void note_executed(int64 queryid) {
-    if (pgstat_get_my_query_id() != 0) return;
+    if (MyBEEntry != nullptr && MyBEEntry->st_query_id != 0) return;
     const TimestampTz message_time = GetCurrentStatementStartTimestamp();
     if (executed_statement.message_time != message_time) executed_statement = {queryid, message_time};
 }
 
 extern "C" void pgsm_post_parse_analyze(ParseState* pstate, Query* query, JumbleStateArg jumble) {
     if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
+    if (off()) return;
     const auto queryid = static_cast<int64>(query->queryId);
     if (queryid == 0 || query->utilityStmt != nullptr || !tracks_level(nesting_level)) return;
     remember_statement(queryid, {pstate->p_sourcetext, query->stmt_location, query->stmt_len}, jumble);
@@ -126,12 +127,16 @@ extern "C" PlannedStmt* pgsm_planner(Query* parse, const char* query_string, int
 
 // executor
 
-extern "C" void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
+inline void call_executor_start(QueryDesc* query_desc, int flags) {
     if (prev_executor_start)
         prev_executor_start(query_desc, flags);
     else
         standard_ExecutorStart(query_desc, flags);
+}
 
+extern "C" void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
+    if (off()) return call_executor_start(query_desc, flags);
+    call_executor_start(query_desc, flags);
     const int64 queryid = queryid_of(query_desc->plannedstmt);
     if (queryid == 0 || !tracks_level(nesting_level)) return;
     ActiveQuery* query = start_query(query_desc);
@@ -158,15 +163,15 @@ bool is_last_run(const ActiveQuery& query, uint64 count) {
     return count == 0 && finish_is_empty(query.estate) && (query.estate->es_top_eflags & kMayRunAgain) == 0;
 }
 
-extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
-    note_executed(queryid_of(query_desc->plannedstmt));
-    if (off()) {
-        if (prev_executor_run)
-            prev_executor_run(PGSM_EXECUTOR_RUN_ARGS);
-        else
-            standard_ExecutorRun(PGSM_EXECUTOR_RUN_ARGS);
-        return;
-    }
+inline void call_executor_run(PGSM_EXECUTOR_RUN_PARAMS) {
+    if (prev_executor_run)
+        prev_executor_run(PGSM_EXECUTOR_RUN_ARGS);
+    else
+        standard_ExecutorRun(PGSM_EXECUTOR_RUN_ARGS);
+}
+
+// What has PG_TRY in it is not inlined: a tracker that is off should not set up its stack frame.
+[[gnu::noinline]] void measured_run(PGSM_EXECUTOR_RUN_PARAMS) {
     const Run run{queryid_of(query_desc->plannedstmt), query_desc->sourceText};
     const Run* const outer = current_run;
     current_run = &run;
@@ -178,12 +183,7 @@ extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
         start = begin_usage();
     }
     PG_TRY();
-    {
-        if (prev_executor_run)
-            prev_executor_run(PGSM_EXECUTOR_RUN_ARGS);
-        else
-            standard_ExecutorRun(PGSM_EXECUTOR_RUN_ARGS);
-    }
+    { call_executor_run(PGSM_EXECUTOR_RUN_ARGS); }
     PG_FINALLY();
     {
         nesting_level = nesting_level - 1;
@@ -198,32 +198,31 @@ extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
         query->state = QueryState::kRanToEnd;
 }
 
-extern "C" void pgsm_ExecutorFinish(QueryDesc* query_desc) {
-    if (off() || finish_is_empty(query_desc->estate)) {
-        if (prev_executor_finish)
-            prev_executor_finish(query_desc);
-        else
-            standard_ExecutorFinish(query_desc);
-        return;
-    }
+extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
+    note_executed(queryid_of(query_desc->plannedstmt));
+    if (off()) return call_executor_run(PGSM_EXECUTOR_RUN_ARGS);
+    measured_run(PGSM_EXECUTOR_RUN_ARGS);
+}
+
+inline void call_executor_finish(QueryDesc* query_desc) {
+    if (prev_executor_finish)
+        prev_executor_finish(query_desc);
+    else
+        standard_ExecutorFinish(query_desc);
+}
+
+[[gnu::noinline]] void measured_finish(QueryDesc* query_desc) {
     const Run* const outer = current_run;
     current_run = nullptr;
     nesting_level = nesting_level + 1;
     ActiveQuery* const query = find_query(query_desc);
     UsageStart start;
-    QueryState state = QueryState::kUnfinished;
     if (query != nullptr) {
-        state = query->state;
         query->state = QueryState::kUnfinished;
         start = begin_usage();
     }
     PG_TRY();
-    {
-        if (prev_executor_finish)
-            prev_executor_finish(query_desc);
-        else
-            standard_ExecutorFinish(query_desc);
-    }
+    { call_executor_finish(query_desc); }
     PG_FINALLY();
     {
         nesting_level = nesting_level - 1;
@@ -232,11 +231,16 @@ extern "C" void pgsm_ExecutorFinish(QueryDesc* query_desc) {
     PG_END_TRY();
     if (query == nullptr) return;
     add_usage(query->used, start);
-    query->state = state;
+    query->state = QueryState::kRanToEnd;
+}
+
+extern "C" void pgsm_ExecutorFinish(QueryDesc* query_desc) {
+    if (off() || finish_is_empty(query_desc->estate)) return call_executor_finish(query_desc);
+    measured_finish(query_desc);
 }
 
 extern "C" void pgsm_ExecutorEnd(QueryDesc* query_desc) {
-    ActiveQuery* query = find_query(query_desc);
+    ActiveQuery* query = newest_query != nullptr ? find_query(query_desc) : nullptr;
     if (query != nullptr) record_query(query, query_desc);
     if (prev_executor_end)
         prev_executor_end(query_desc);
@@ -312,17 +316,12 @@ int64 utility_rows(const QueryCompletion* completion) {
     }
 }
 
-extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
-                                    ProcessUtilityContext context, ParamListInfo params,
-                                    QueryEnvironment* environment, DestReceiver* dest,
-                                    QueryCompletion* completion) {
+[[gnu::noinline]] void measured_process_utility(PlannedStmt* pstmt, const char* query_string,
+                                                bool read_only_tree, ProcessUtilityContext context,
+                                                ParamListInfo params, QueryEnvironment* environment,
+                                                DestReceiver* dest, QueryCompletion* completion,
+                                                bool creates_extension) {
     const Node* statement = pstmt->utilityStmt;
-    const bool creates_extension = is_our_extension(statement);
-    if (is_run_by_itself(statement) || (off() && !creates_extension)) {
-        call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
-                             completion);
-        return;
-    }
     const SourceSlice slice{query_string, pstmt->stmt_location, pstmt->stmt_len};
     const bool tracked = pgsm_track_utility && tracks_level(nesting_level);
     const int64 queryid = tracked || nesting_level == 0 ? utility_queryid(pstmt, query_string) : 0;
@@ -357,6 +356,20 @@ extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string
     count_usage(execution.counters, used);
     record_execution(execution);
     if (creates_extension) note_extension_created();
+}
+
+extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
+                                    ProcessUtilityContext context, ParamListInfo params,
+                                    QueryEnvironment* environment, DestReceiver* dest,
+                                    QueryCompletion* completion) {
+    const Node* statement = pstmt->utilityStmt;
+    const bool creates_extension = is_our_extension(statement);
+    if (is_run_by_itself(statement) || (off() && !creates_extension))
+        call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                             completion);
+    else
+        measured_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                                 completion, creates_extension);
 }
 
 }  // namespace
