@@ -258,12 +258,12 @@ int64 time_to_sleep(const Exporter& self, bool memory_waits) {
     return Max(until - now, int64{0});
 }
 
+/// The state stays: it is started again, and what waits for an export goes on waiting.
 void forget_exporter(int, Datum) {
     SharedState& state = shared();
     SpinLockAcquire(&state.mutex);
     state.exporter_latch = nullptr;
     state.exporter_pid = 0;
-    state.exporter_state = ExporterState::not_started;
     SpinLockRelease(&state.mutex);
 }
 

@@ -10,7 +10,7 @@ namespace pgsm::glue {
 
 /// What the exporter is doing. The names in pg_stat_monitor_status: see state_name() in status.cpp.
 enum class ExporterState : uint32 {
-    not_started,  // no exporter process yet (a standby, the server starts)
+    not_started,  // no exporter process so far (a standby, the server starts)
     idle,         // waiting for a bucket to end
     exporting,
     no_database,  // no database has the extension

@@ -112,7 +112,7 @@ void fill_from_store(StatusRow& row) {
 
 /// Why nothing is exported, where the exporter itself cannot say it.
 const char* reason_of(const SharedState& state) {
-    if (state.exporter_state != ExporterState::not_started) return state.reason;
+    if (state.exporter_pid != 0) return state.reason;
     return RecoveryInProgress() ? "the server is in recovery" : "the exporter process is not running";
 }
 
@@ -120,7 +120,8 @@ void fill_from_state(StatusRow& row) {
     SpinLockAcquire(&shared().mutex);
     const SharedState state = shared();
     SpinLockRelease(&shared().mutex);
-    row.text(StatusColumn::state, state_name(state.exporter_state));
+    row.text(StatusColumn::state,
+             state_name(state.exporter_pid != 0 ? state.exporter_state : ExporterState::not_started));
     row.text(StatusColumn::reason, reason_of(state));
     row.text(StatusColumn::lost_reason, state.lost_reason);
     const bool named = pgsm_export_database[0] != '\0';
