@@ -65,9 +65,11 @@ void trim(Store store) noexcept {
 
 bool waits(const Bucket& bucket) noexcept { return bucket.state == BucketState::ended && !bucket.exported; }
 
-std::uint32_t waiting_buckets(Store store) noexcept {
+/// Waiting buckets that nobody is exporting.
+std::uint32_t idle_buckets(Store store) noexcept {
     std::uint32_t n = 0;
-    for (std::uint32_t i = 0; i + 1 < store.header().buckets; ++i) n += waits(store.bucket(i));
+    for (std::uint32_t i = 0; i + 1 < store.header().buckets; ++i)
+        n += waits(store.bucket(i)) && store.bucket(i).stamp == 0;
     return n;
 }
 
@@ -149,7 +151,7 @@ void rotate(Store store, std::int64_t now_us, std::uint32_t keep_ended) noexcept
     const std::uint32_t slot = (header.oldest + header.buckets) % header.ring_slots;
     ++header.buckets;
     open_bucket(store, slot, now_us);
-    while (waiting_buckets(store) > keep_ended && give_up_waiting(store)) {
+    while (idle_buckets(store) > keep_ended && give_up_waiting(store)) {
     }
 }
 
@@ -241,6 +243,7 @@ void reset(Store store, std::int64_t now_us) noexcept {
     for (std::uint32_t slot = 0; slot < header.ring_slots; ++slot) release(store, store.ring()[slot]);
     while (reclaim(store, UINT32_MAX) != 0) {
     }
+    header.usage = {};
     header.oldest = 0;
     header.buckets = 1;
     open_bucket(store, 0, now_us);

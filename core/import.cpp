@@ -214,7 +214,6 @@ void import_store(Store from, Store to) noexcept {
                             old.config.histogram_cells == header.config.histogram_cells};
     header.next_number = old.next_number;
     header.last_start_us = old.last_start_us;
-    header.changes = old.changes;
     header.usage = old.usage;
     std::uint32_t kept = 0;
     for (std::uint32_t i = 0; i < old.buckets; ++i) kept += is_kept(from.bucket(i));

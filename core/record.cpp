@@ -191,7 +191,6 @@ bool ensure_parts(Store store, Bucket& bucket, Entry& entry, const Counters& sam
 Status record(Store store, const Key& key, const Description* description, bool normalized,
               const Counters& sample, std::uint32_t cell, std::int64_t now_us) noexcept {
     Bucket& bucket = store.running();
-    ++store.header().changes;
     Entry* entry = find(store, bucket.seq, key);
     if (entry == nullptr && description == nullptr) {
         entry = copy_entry_of_before(store, bucket, key, normalized, now_us);

@@ -76,8 +76,6 @@ struct Header {
     std::uint32_t buckets;       ///< in use, the running one included; it is the newest
     std::int64_t next_number;
     std::int64_t last_start_us;  ///< greatest start that was ever given out, also before the clock went back
-    std::uint64_t
-        changes;  ///< executions that were recorded under the exclusive lock; tells that something ran
     Ref garbage;  ///< entries of released buckets, linked by list_next, waiting to be taken apart
     Ref garbage_tail;
     std::uint64_t spare_next;  ///< private copies only: next free byte behind the copied region

@@ -52,7 +52,6 @@ struct Exporter {
     ExporterState seen;        ///< what this process found or put into SharedState last
     uint64 looked_at;          ///< hash of the databases that all have no extension; 0: not looked
     TimestampTz looked_when;
-    uint64 buckets_lost;  ///< of Usage, as seen last
 };
 
 enum class Result { exported, no_extension, failed };
@@ -225,22 +224,17 @@ void check_named(MemoryContext context) {
     if (find_named(read_databases(context, &count), count) == nullptr) report_missing("does not exist");
 }
 
-uint64 buckets_lost() {
+/// Keeps the reason why buckets were given up, if some were since the last look: it may change.
+void note_losses() {
     lock_store_shared();
     const uint64 lost = store().header().usage.buckets_lost;
     unlock_store();
-    return lost;
-}
-
-/// Says why buckets were given up, if some were since the last look.
-void note_losses(Exporter& self) {
-    const uint64 lost = buckets_lost();
-    if (lost == self.buckets_lost) return;
-    self.buckets_lost = lost;
     SharedState& state = shared();
+    // Only this process writes what is read here.
+    const char* reason = reason_of_loss(state);
     SpinLockAcquire(&state.mutex);
-    strlcpy(state.lost_reason, state.reason[0] != '\0' ? state.reason : "the running bucket needed the room",
-            sizeof(state.lost_reason));
+    if (lost > state.losses_explained) strlcpy(state.lost_reason, reason, sizeof(state.lost_reason));
+    state.losses_explained = lost;
     SpinLockRelease(&state.mutex);
 }
 
@@ -258,12 +252,12 @@ int64 time_to_sleep(const Exporter& self, bool memory_waits) {
     return Max(until - now, int64{0});
 }
 
-/// The state stays: it is started again, and what waits for an export goes on waiting.
 void forget_exporter(int, Datum) {
     SharedState& state = shared();
     SpinLockAcquire(&state.mutex);
     state.exporter_latch = nullptr;
     state.exporter_pid = 0;
+    state.exporter_state = ExporterState::not_started;
     SpinLockRelease(&state.mutex);
 }
 
@@ -278,9 +272,7 @@ void announce_exporter() {
 
 /// Forgets failures and what was looked at, and looks at the settings.
 void start_afresh(Exporter& self, MemoryContext context) {
-    const uint64 lost = self.buckets_lost;
     self = Exporter{};
-    self.buckets_lost = lost;
     set_exporter_state(ExporterState::idle, "");
     check_named(context);
     self.seen = exporter_state();
@@ -289,7 +281,7 @@ void start_afresh(Exporter& self, MemoryContext context) {
 [[noreturn]] void run(MemoryContext context) {
     Exporter self{};
     self.fresh = true;
-    self.buckets_lost = buckets_lost();
+    note_losses();
     for (;;) {
         MemoryContextReset(context);
         check_interrupts(self);
@@ -301,7 +293,7 @@ void start_afresh(Exporter& self, MemoryContext context) {
             attempt(self, context);
             memory_waits = release_exported_buckets();
         }
-        note_losses(self);
+        note_losses();
         save_export_database();
         reserve_bucket_numbers();
         sleep_on_latch(time_to_sleep(self, memory_waits));
@@ -309,6 +301,16 @@ void start_afresh(Exporter& self, MemoryContext context) {
 }
 
 }  // namespace
+
+const char* reason_of(const SharedState& state) {
+    if (state.exporter_state != ExporterState::not_started) return state.reason;
+    return RecoveryInProgress() ? "the server is in recovery" : "the exporter process is not running";
+}
+
+const char* reason_of_loss(const SharedState& state) {
+    const char* reason = reason_of(state);
+    return reason[0] != '\0' ? reason : "the running bucket needed the room";
+}
 
 ExporterState exporter_state() {
     SharedState& state = shared();

@@ -14,6 +14,12 @@ void register_exporter();
 /// text), and says it in the log when it is news.
 void set_exporter_state(ExporterState state, const char* reason);
 
+/// Why nothing is exported; empty when all is well. Of SharedState, or of a copy of it.
+const char* reason_of(const SharedState& state);
+
+/// Why a bucket was given up, if it was now.
+const char* reason_of_loss(const SharedState& state);
+
 /// The state and the database that it is about.
 ExporterState exporter_state();
 Oid export_database();

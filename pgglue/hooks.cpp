@@ -21,13 +21,14 @@ extern "C" {
 #include "parser/analyze.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
+#include "utils/backend_status.h"
 }
 
 namespace pgsm::glue {
 
 int tracking_suspended;
 int nesting_level;
-ClientStatement last_statement;
+ExecutedStatement executed_statement;
 
 namespace {
 
@@ -69,20 +70,20 @@ bool tracks_level(int level) {
     return pgsm_track == kTrackAll || level == 0;
 }
 
-void note_client_statement(int64 queryid, const SourceSlice& slice) {
-    const bool sent = slice.source == debug_query_string && slice.location >= 0 && slice.length > 0;
-    last_statement = {queryid, sent ? slice.location + slice.length : 0, GetCurrentStatementStartTimestamp()};
-}
-
 namespace {
+
+/// Before what may fail. Of a message's statements the first is the client's, those inside it come later.
+inline void note_executed(int64 queryid) {
+    if (pgstat_get_my_query_id() != 0) return;
+    const TimestampTz message_time = GetCurrentStatementStartTimestamp();
+    if (executed_statement.message_time != message_time) executed_statement = {queryid, message_time};
+}
 
 extern "C" void pgsm_post_parse_analyze(ParseState* pstate, Query* query, JumbleStateArg jumble) {
     if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
     const auto queryid = static_cast<int64>(query->queryId);
-    const SourceSlice slice{pstate->p_sourcetext, query->stmt_location, query->stmt_len};
-    if (nesting_level == 0) note_client_statement(queryid, slice);
     if (queryid == 0 || query->utilityStmt != nullptr || !tracks_level(nesting_level)) return;
-    remember_statement(queryid, slice, jumble);
+    remember_statement(queryid, {pstate->p_sourcetext, query->stmt_location, query->stmt_len}, jumble);
 }
 
 // planner
@@ -107,6 +108,7 @@ PlannedStmt* nested_planner(Query* parse, const char* query_string, int cursor_o
 
 extern "C" PlannedStmt* pgsm_planner(Query* parse, const char* query_string, int cursor_options,
                                      ParamListInfo params) {
+    note_executed(static_cast<int64>(parse->queryId));
     if (off()) return call_planner(parse, query_string, cursor_options, params);
     if (!pgsm_track_planning || parse->queryId == 0 || !tracks_level(nesting_level))
         return nested_planner(parse, query_string, cursor_options, params);
@@ -125,13 +127,12 @@ extern "C" PlannedStmt* pgsm_planner(Query* parse, const char* query_string, int
 // executor
 
 extern "C" void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
-    const int64 queryid = queryid_of(query_desc->plannedstmt);
-    if (nesting_level == 0) note_client_statement(queryid, slice_of(query_desc));
     if (prev_executor_start)
         prev_executor_start(query_desc, flags);
     else
         standard_ExecutorStart(query_desc, flags);
 
+    const int64 queryid = queryid_of(query_desc->plannedstmt);
     if (queryid == 0 || !tracks_level(nesting_level)) return;
     ActiveQuery* query = start_query(query_desc);
     query->identity = identity_now(nesting_level == 0, parent_queryid());
@@ -158,6 +159,7 @@ bool is_last_run(const ActiveQuery& query, uint64 count) {
 }
 
 extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
+    note_executed(queryid_of(query_desc->plannedstmt));
     if (off()) {
         if (prev_executor_run)
             prev_executor_run(PGSM_EXECUTOR_RUN_ARGS);
@@ -165,7 +167,6 @@ extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
             standard_ExecutorRun(PGSM_EXECUTOR_RUN_ARGS);
         return;
     }
-    if (nesting_level == 0) note_client_statement(queryid_of(query_desc->plannedstmt), slice_of(query_desc));
     const Run run{queryid_of(query_desc->plannedstmt), query_desc->sourceText};
     const Run* const outer = current_run;
     current_run = &run;
@@ -325,7 +326,7 @@ extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string
     const SourceSlice slice{query_string, pstmt->stmt_location, pstmt->stmt_len};
     const bool tracked = pgsm_track_utility && tracks_level(nesting_level);
     const int64 queryid = tracked || nesting_level == 0 ? utility_queryid(pstmt, query_string) : 0;
-    if (nesting_level == 0) note_client_statement(queryid, slice);
+    note_executed(queryid);
     if (!tracked || queryid == 0) {
         nested_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                                completion);

@@ -168,6 +168,7 @@ void restore_totals(const Totals& totals) {
     state.last_export_ms = totals.last_export_ms;
     state.exports = totals.exports;
     state.export_failures = totals.export_failures;
+    state.losses_explained = store().header().usage.buckets_lost;  // though the reason is not kept
 }
 
 void recreate_store(const core::StoreConfig& config) {

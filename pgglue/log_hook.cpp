@@ -18,6 +18,7 @@ extern "C" {
 #include "storage/ipc.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
 }
 
 namespace pgsm::glue {
@@ -34,15 +35,14 @@ bool worth_recording(const ErrorData* error) {
            MyDatabaseId != InvalidOid && !store_lock_held();
 }
 
-/// The statement's own id where the message belongs to the client message that it ran in, and does not point
-/// behind the statement, at another of the same message; else, above all when the text could not be parsed,
-/// the hash of the text, as in 2.3.
-int64 failed_queryid(const ErrorData* error, std::string_view client_string) {
-    // The cursor counts characters, of which there are never more than bytes.
-    const bool behind = last_statement.end > 0 && error->cursorpos > last_statement.end;
-    if (last_statement.queryid != 0 && !behind &&
-        last_statement.message_time == GetCurrentStatementStartTimestamp())
-        return last_statement.queryid;
+/// The statement's own id; where it has none, above all when the text could not be parsed, the hash of the
+/// text, as in 2.3.
+int64 failed_queryid(std::string_view client_string) {
+    if (executed_statement.queryid != 0 &&
+        executed_statement.message_time == GetCurrentStatementStartTimestamp())
+        return executed_statement.queryid;
+    const auto reported = static_cast<int64>(pgstat_get_my_query_id());
+    if (reported != 0) return reported;
     return static_cast<int64>(
         hash_bytes_extended(reinterpret_cast<const unsigned char*>(client_string.data()),
                             static_cast<int>(client_string.size()), 0));
@@ -67,7 +67,7 @@ void capture(const ErrorData* error) {
     execution.identity.dbid = MyDatabaseId;
     execution.identity.session_hash = session.hash;
     execution.identity.flags = core::kError | (nesting_level == 0 ? core::kTopLevel : 0);
-    execution.queryid = failed_queryid(error, client_string);
+    execution.queryid = failed_queryid(client_string);
     set_exec_time(execution, 0.0);
     execution.utility = true;  // text as it is
     execution.slice = {debug_query_string, -1, 0};

@@ -123,9 +123,19 @@ uint32 ended_buckets_to_keep() {
     SpinLockAcquire(&shared_state->mutex);
     const ExporterState state = shared_state->exporter_state;
     SpinLockRelease(&shared_state->mutex);
-    const bool exports =
-        state == ExporterState::idle || state == ExporterState::exporting || state == ExporterState::failing;
-    return exports ? PG_UINT32_MAX : static_cast<uint32>(pgsm_max_buckets);
+    switch (state) {
+    case ExporterState::idle:
+    case ExporterState::exporting:
+    case ExporterState::failing:
+        return PG_UINT32_MAX;
+    case ExporterState::not_started:
+        // A primary starts it again soon.
+        return RecoveryInProgress() ? static_cast<uint32>(pgsm_max_buckets) : PG_UINT32_MAX;
+    case ExporterState::no_database:
+    case ExporterState::disabled:
+        break;
+    }
+    return static_cast<uint32>(pgsm_max_buckets);
 }
 
 void rotate_if_due(TimestampTz now) {

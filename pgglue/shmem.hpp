@@ -10,7 +10,7 @@ namespace pgsm::glue {
 
 /// What the exporter is doing. The names in pg_stat_monitor_status: see state_name() in status.cpp.
 enum class ExporterState : uint32 {
-    not_started,  // no exporter process so far (a standby, the server starts)
+    not_started,  // no exporter process yet (a standby, the server starts)
     idle,         // waiting for a bucket to end
     exporting,
     no_database,  // no database has the extension
@@ -35,7 +35,8 @@ struct SharedState {
     TimestampTz last_error_at;  // 0: never
     char reason[128];           // why there is no export, for people; empty when all is well
     char last_error[256];       // message of the last export that failed
-    char lost_reason[64];       // why buckets or samples were given up last
+    char lost_reason[128];      // why buckets were given up last
+    uint64 losses_explained;    // by lost_reason: buckets, as in core::Usage
 };
 
 /// False in a server that did not preload the library, and before its shared memory exists.
@@ -61,7 +62,8 @@ bool store_lock_held();
 /// The spinlock of an entry in the running bucket.
 slock_t* entry_lock(core::Entry& entry);
 
-/// How many ended buckets may wait for an export: as many as fit where exports happen, else pgsm_max_buckets.
+/// How many ended buckets may wait for an export that nobody has begun: as many as fit where exports happen,
+/// else pgsm_max_buckets. Takes `mutex`.
 uint32 ended_buckets_to_keep();
 
 /// Ends the running bucket if its time is over. Takes the store lock (shared to look, exclusive to rotate).

@@ -125,9 +125,13 @@ void empty_memory() {
     lock_store_exclusive();
     core::reset(store(), now);
     unlock_store();
-    SpinLockAcquire(&shared().mutex);
-    shared().stats_since = now;
-    SpinLockRelease(&shared().mutex);
+    SharedState& state = shared();
+    SpinLockAcquire(&state.mutex);
+    state.stats_since = now;
+    state.exports = state.export_failures = 0;
+    state.losses_explained = 0;
+    state.lost_reason[0] = '\0';
+    SpinLockRelease(&state.mutex);
 }
 
 }  // namespace

@@ -91,8 +91,7 @@ struct StatusRow {
     }
 };
 
-void fill_from_store(StatusRow& row) {
-    const StoreFigures figures = read_store_figures();
+void fill_from_store(StatusRow& row, const StoreFigures& figures) {
     row.count(StatusColumn::running_bucket, static_cast<uint64>(figures.running_bucket));
     row.time(StatusColumn::running_bucket_start, figures.running_start);
     row.set(StatusColumn::ended_buckets, Int32GetDatum(figures.ended));
@@ -105,25 +104,20 @@ void fill_from_store(StatusRow& row) {
     row.count(StatusColumn::entries_evicted, figures.usage.entries_evicted);
     row.count(StatusColumn::samples_folded, figures.usage.samples_folded);
     row.count(StatusColumn::texts_missing, figures.usage.texts_missing);
+    row.count(StatusColumn::cells_lost, figures.usage.cells_lost);
     row.count(StatusColumn::buckets_lost, figures.usage.buckets_lost);
     row.count(StatusColumn::statements_lost, figures.usage.statements_lost);
     row.count(StatusColumn::calls_lost, figures.usage.calls_lost);
 }
 
-/// Why nothing is exported, where the exporter itself cannot say it.
-const char* reason_of(const SharedState& state) {
-    if (state.exporter_pid != 0) return state.reason;
-    return RecoveryInProgress() ? "the server is in recovery" : "the exporter process is not running";
-}
-
-void fill_from_state(StatusRow& row) {
+void fill_from_state(StatusRow& row, uint64 buckets_lost) {
     SpinLockAcquire(&shared().mutex);
     const SharedState state = shared();
     SpinLockRelease(&shared().mutex);
-    row.text(StatusColumn::state,
-             state_name(state.exporter_pid != 0 ? state.exporter_state : ExporterState::not_started));
+    row.text(StatusColumn::state, state_name(state.exporter_state));
     row.text(StatusColumn::reason, reason_of(state));
-    row.text(StatusColumn::lost_reason, state.lost_reason);
+    row.text(StatusColumn::lost_reason,
+             buckets_lost > state.losses_explained ? reason_of_loss(state) : state.lost_reason);
     const bool named = pgsm_export_database[0] != '\0';
     const Oid database = named ? get_database_oid(pgsm_export_database, true) : state.export_database;
     if (OidIsValid(database)) row.set(StatusColumn::export_database, ObjectIdGetDatum(database));
@@ -151,8 +145,9 @@ PGSM_FUNCTION(pg_stat_monitor_status_internal) {
     StatusRow row;
     for (bool& is_null : row.nulls) is_null = true;
     row.text(StatusColumn::version, PGSM_VERSION);
-    fill_from_store(row);
-    fill_from_state(row);
+    const StoreFigures figures = read_store_figures();
+    fill_from_store(row, figures);
+    fill_from_state(row, figures.usage.buckets_lost);
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), row.values, row.nulls)));
 }
 

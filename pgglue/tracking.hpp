@@ -19,14 +19,12 @@ extern int nesting_level;
 /// True when a statement at this level is to be recorded.
 bool tracks_level(int level);
 
-/// The statement of the client that ran last, for the rows of its errors: when an error is reported, the
-/// hooks that ran it have been left already.
-struct ClientStatement {
-    int64 queryid;             // 0: it has none
-    int end;                   // byte of the client's string behind it; 0: at its end, or it is not in there
-    TimestampTz message_time;  // start of the client message it belongs to
+/// The statement that a client message executes, for the rows of its errors. The server itself knows it
+/// (pgstat_get_my_query_id()) but for what the extended protocol executes after it was bound, in some majors.
+struct ExecutedStatement {
+    int64 queryid;
+    TimestampTz message_time;  // start of the client message; of an older one, this is nothing
 };
-extern ClientStatement last_statement;
-void note_client_statement(int64 queryid, const SourceSlice& slice);
+extern ExecutedStatement executed_statement;
 
 }  // namespace pgsm::glue

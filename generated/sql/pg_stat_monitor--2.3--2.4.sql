@@ -190,6 +190,7 @@ CREATE FUNCTION pg_stat_monitor_status_internal(
     OUT entries_evicted bigint,
     OUT samples_folded bigint,
     OUT texts_missing bigint,
+    OUT cells_lost bigint,
     OUT buckets_lost bigint,
     OUT statements_lost bigint,
     OUT calls_lost bigint,
@@ -224,6 +225,7 @@ CREATE VIEW pg_stat_monitor_status AS SELECT
     entries_evicted,
     samples_folded,
     texts_missing,
+    cells_lost,
     buckets_lost,
     statements_lost,
     calls_lost,
@@ -914,6 +916,7 @@ COMMENT ON COLUMN pg_stat_monitor_status.texts IS 'Texts in memory.';
 COMMENT ON COLUMN pg_stat_monitor_status.entries_evicted IS 'Entries that were added to a residual row to make room.';
 COMMENT ON COLUMN pg_stat_monitor_status.samples_folded IS 'Executions that went into a residual row at once because there was no room.';
 COMMENT ON COLUMN pg_stat_monitor_status.texts_missing IS 'Entries whose text found no room.';
+COMMENT ON COLUMN pg_stat_monitor_status.cells_lost IS 'Executions that resp_calls does not show because there was no room for its counters.';
 COMMENT ON COLUMN pg_stat_monitor_status.buckets_lost IS 'Buckets that were given up before they were exported.';
 COMMENT ON COLUMN pg_stat_monitor_status.statements_lost IS 'Statements in those buckets.';
 COMMENT ON COLUMN pg_stat_monitor_status.calls_lost IS 'Executions in those buckets.';

@@ -198,18 +198,19 @@ TEST_CASE("ring: entries of released buckets are found by nobody, and leave bit 
     CHECK(heap_used_bytes(own.header().heap) == store.running().used_bytes);
 }
 
-TEST_CASE("ring: reset leaves nothing but the counts of losses and the numbers") {
+TEST_CASE("ring: reset leaves nothing but the numbers") {
     OwnStore own(default_config());
     const Store store = own.store;
     for (int i = 1; i <= 5; ++i) fill_and_rotate(store, kAligned + i * kMinute, 3);
     release(store, store.bucket(1));
+    CHECK(own.header().usage.buckets_lost == 2);
     REQUIRE(record_now(store, statement(1), execution(1)) == Status::kOk);
     const std::int64_t number = store.running().number;
     reset(store, kAligned + 5 * kMinute + 9);
     CHECK(own.header().buckets == 1);
     CHECK(own.header().heap.blocks == 0);
     CHECK(own.header().texts.texts == 0);
-    CHECK(own.header().usage.buckets_lost == 2);
+    CHECK(own.header().usage.buckets_lost == 0);
     CHECK(store.running().number == number + 1);
     CHECK(store.running().start_us == kAligned + 5 * kMinute + 9);  // the aligned start has been given out
     CHECK(store_check(store));
@@ -252,6 +253,20 @@ void next_bucket(Store store) {
 }
 
 }  // namespace
+
+TEST_CASE("ring: a limit is for buckets that nobody is exporting") {
+    OwnStore own(default_config());
+    const std::int64_t first = number_at(own.store, 0);
+    for (int i = 1; i <= 2; ++i) fill_and_rotate(own.store, kAligned + i * kMinute, 2);
+    own.store.bucket(0).stamp = own.store.bucket(1).stamp = 4711;
+    for (int i = 3; i <= 4; ++i) fill_and_rotate(own.store, kAligned + i * kMinute, 2);
+    CHECK(own.header().usage.buckets_lost == 0);
+    fill_and_rotate(own.store, kAligned + 5 * kMinute, 2);
+    CHECK(own.header().usage.buckets_lost == 1);
+    CHECK(is_there(own.store, first));
+    CHECK(is_there(own.store, first + 1));
+    CHECK(!is_there(own.store, first + 2));
+}
 
 TEST_CASE("ring: the bucket that is being exported is given up last") {
     OwnStore own(default_config());

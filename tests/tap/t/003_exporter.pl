@@ -52,6 +52,19 @@ $node->poll_query_until('postgres',
 is(calls_of($node, 'SELECT 818', $STORED), 1, 'an exporter that was ended comes back');
 is(calls_of($node, 'SELECT 815'), 500, 'and repeats nothing');
 
+# While it is away, buckets wait for it, more than are kept where nothing can be exported.
+$node->append_conf('postgresql.conf',
+    "pg_stat_monitor.pgsm_bucket_time = 1\npg_stat_monitor.pgsm_max_buckets = 1\n");
+$node->restart;
+foreach my $second (1 .. 5)
+{
+    ask($node, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type ILIKE '%pg_stat_monitor%'");
+    ask($node, "SELECT 820 AS away");
+    sleep(1);
+}
+is(calls_of($node, 'SELECT 820'), 5, 'what ran while the exporter was ended again and again is there');
+is(ask($node, 'SELECT buckets_lost FROM pg_stat_monitor_status'), 0, 'and no bucket was given up');
+
 # Where it is told to work in a database that is not there, it says so, and the statistics stay.
 $node->append_conf('postgresql.conf', $NO_EXPORTER);
 $node->restart;

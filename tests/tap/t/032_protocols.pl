@@ -37,6 +37,28 @@ is(ask($node, 'SELECT sum(calls), count(DISTINCT pgsm_query_id), '
             . "WHERE query LIKE 'SELECT abalance%'"),
     '15|1|1', 'one pgsm_query_id for all protocols');
 
+# An error row has the query id of its statement, whatever the protocol, also when nothing else is recorded.
+ask($node, 'CREATE TABLE divisor AS SELECT 1 AS n');
+my $divide = PostgreSQL::Test::Utils::tempdir() . '/divide';
+append_to_file($divide, "SELECT 100 / n FROM divisor;\n");
+foreach my $track (qw(top none))
+{
+    $node->append_conf('postgresql.conf', "pg_stat_monitor.pgsm_track = $track\n");
+    $node->reload;
+    foreach my $protocol (qw(simple extended prepared))
+    {
+        ask($node, "UPDATE divisor SET n = 1; SELECT pg_stat_monitor_reset(); SET pg_stat_monitor.pgsm_track = 'top'; "
+                . 'SELECT 100 / n FROM divisor; UPDATE divisor SET n = 0');
+        run_command([ 'pgbench', '-n', '-M', $protocol, '-f', $divide, '-t', 1, '-h', $node->host, '-p', $node->port,
+                'postgres' ]);
+        is(ask($node, 'SELECT count(*), count(DISTINCT queryid), sum(calls) FROM pg_stat_monitor '
+                    . "WHERE query LIKE 'SELECT 100 / n%' AND elevel IN (0, 21)"),
+            '2|1|2', "pgsm_track = $track, $protocol: execution and error have one query id");
+    }
+}
+$node->append_conf('postgresql.conf', "pg_stat_monitor.pgsm_track = top\n");
+$node->reload;
+
 # A cursor: many statements, each with its own rows.
 ask($node, 'SELECT pg_stat_monitor_reset()');
 ask($node, 'BEGIN; DECLARE parts CURSOR FOR SELECT generate_series(1, 25) AS parts; '

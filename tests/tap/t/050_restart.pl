@@ -78,6 +78,7 @@ restart_with('another histogram', 'pgsm_histogram_buckets = 7', 'pgsm_histogram_
 is(shown('count(DISTINCT array_length(resp_calls, 1))'), 1, 'histograms have one length');
 is(shown('sum((SELECT sum(c) FROM unnest(resp_calls::bigint[]) c))'), 0,
     'cells of the other histogram are not shown as cells of this one');
+cmp_ok(status_of('cells_lost'), '>', 0, 'and are counted as lost');
 restart_with('everything at once', 'pgsm_max = 3MB', 'pgsm_query_shared_buffer = 1024kB',
     'pgsm_max_buckets = 30', 'pgsm_histogram_buckets = 20', 'pgsm_histogram_max = 100000');
 
