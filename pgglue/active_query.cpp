@@ -2,10 +2,13 @@
 
 #include "pgglue/active_query.hpp"
 
+#include "pgglue/guarded.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/shmem.hpp"
 
 extern "C" {
 #include "nodes/execnodes.h"
+#include "utils/memutils.h"
 }
 
 namespace pgsm::glue {
@@ -65,6 +68,19 @@ extern "C" void forget_at_transaction_end(XactEvent event, void*) {
     for (Planning& known : plannings) known.queryid = 0;
 }
 
+void watch_transactions(void*) { RegisterXactCallback(forget_at_transaction_end, nullptr); }
+
+/// Null when there is none: the user's statement goes on without us.
+void* allocate(MemoryContext context, Size bytes) {
+    return MemoryContextAllocExtended(context, bytes, MCXT_ALLOC_NO_OOM);
+}
+
+void count_lost_call() {
+    lock_store_exclusive();
+    store().header().usage.calls_lost += 1;
+    unlock_store();
+}
+
 void merge_counters(core::Counters& into, const core::Counters& from) {
     core::merge(into.hot, from.hot);
     core::merge(into.io, from.io);
@@ -77,7 +93,11 @@ void merge_counters(core::Counters& into, const core::Counters& from) {
 
 ActiveQuery* start_query(QueryDesc* query_desc) {
     MemoryContext context = query_desc->estate->es_query_cxt;
-    auto* query = static_cast<ActiveQuery*>(MemoryContextAlloc(context, sizeof(ActiveQuery)));
+    auto* query = static_cast<ActiveQuery*>(allocate(context, sizeof(ActiveQuery)));
+    if (query == nullptr) {
+        count_lost_call();
+        return nullptr;
+    }
     query->used = {};
     query->planning = nullptr;
     query->query_desc = query_desc;
@@ -118,8 +138,8 @@ SourceSlice slice_of(const QueryDesc* query_desc) {
 
 void remember_planning(int64 queryid, int level, const core::Counters& planning) {
     static bool watching;  // most backends never come here, and pay nothing at their transactions' ends
-    if (!watching) RegisterXactCallback(forget_at_transaction_end, nullptr);
-    watching = true;
+    watching = watching || without_error(watch_transactions, nullptr);
+    if (!watching) return;
     for (Planning& known : plannings) {
         if (known.queryid == queryid && known.level == level) {
             merge_counters(known.counters, planning);
@@ -134,8 +154,8 @@ core::Counters* take_planning(int64 queryid, int level, MemoryContext context) {
     for (Planning& known : plannings) {
         if (known.queryid != queryid || known.level != level) continue;
         known.queryid = 0;
-        auto* taken = static_cast<core::Counters*>(MemoryContextAlloc(context, sizeof(core::Counters)));
-        *taken = known.counters;
+        auto* taken = static_cast<core::Counters*>(allocate(context, sizeof(core::Counters)));
+        if (taken != nullptr) *taken = known.counters;
         return taken;
     }
     return nullptr;

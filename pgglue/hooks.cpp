@@ -140,6 +140,7 @@ extern "C" void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
     const int64 queryid = queryid_of(query_desc->plannedstmt);
     if (queryid == 0 || !tracks_level(nesting_level)) return;
     ActiveQuery* query = start_query(query_desc);
+    if (query == nullptr) return;
     query->identity = identity_now(nesting_level == 0, parent_queryid());
     if (pgsm_track_planning)
         query->planning = take_planning(queryid, nesting_level, query_desc->estate->es_query_cxt);

@@ -220,9 +220,11 @@ bool load_store() {
 bool shut_down_cleanly() {
     ControlFileData control;
     FILE* file = AllocateFile(XLOG_CONTROL_FILE, PG_BINARY_R);
-    if (file == nullptr) return false;
-    const bool read = fread(&control, sizeof(control), 1, file) == 1;
-    FreeFile(file);
+    const bool read = file != nullptr && fread(&control, sizeof(control), 1, file) == 1;
+    if (!read)
+        ereport(LOG, (errcode_for_file_access(), errmsg("could not read file \"%s\": %m", XLOG_CONTROL_FILE),
+                      errdetail("The statistics of pg_stat_monitor are not saved.")));
+    if (file != nullptr) FreeFile(file);
     if (!read || control.pg_control_version != PG_CONTROL_VERSION) return false;
     return control.state == DB_SHUTDOWNED || control.state == DB_SHUTDOWNED_IN_RECOVERY;
 }
