@@ -72,19 +72,30 @@ bool tracks_level(int level) {
 
 namespace {
 
+/// True where the server itself knows the query id of what runs.
+inline bool is_reported() { return MyBEEntry != nullptr && MyBEEntry->st_query_id != 0; }
+
+/// A tracker that is off takes the short way: a test and a jump. What does more is not inlined behind it, so
+/// that it sets up no stack frame.
+inline bool has_nothing_to_do() { return off() && is_reported(); }
+
 /// Before what may fail. Of a message's statements the first is the client's, those inside it come later.
 inline void note_executed(int64 queryid) {
-    if (MyBEEntry != nullptr && MyBEEntry->st_query_id != 0) return;
+    if (is_reported()) return;
     const TimestampTz message_time = GetCurrentStatementStartTimestamp();
     if (executed_statement.message_time != message_time) executed_statement = {queryid, message_time};
 }
 
-extern "C" void pgsm_post_parse_analyze(ParseState* pstate, Query* query, JumbleStateArg jumble) {
+[[gnu::noinline]] void analyzed(ParseState* pstate, Query* query, JumbleStateArg jumble) {
     if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
-    if (off()) return;
     const auto queryid = static_cast<int64>(query->queryId);
     if (queryid == 0 || query->utilityStmt != nullptr || !tracks_level(nesting_level)) return;
     remember_statement(queryid, {pstate->p_sourcetext, query->stmt_location, query->stmt_len}, jumble);
+}
+
+extern "C" void pgsm_post_parse_analyze(ParseState* pstate, Query* query, JumbleStateArg jumble) {
+    if (!off()) return analyzed(pstate, query, jumble);
+    if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
 }
 
 // planner
@@ -107,8 +118,8 @@ PlannedStmt* nested_planner(Query* parse, const char* query_string, int cursor_o
     return plan;
 }
 
-extern "C" PlannedStmt* pgsm_planner(Query* parse, const char* query_string, int cursor_options,
-                                     ParamListInfo params) {
+[[gnu::noinline]] PlannedStmt* measured_planner(Query* parse, const char* query_string, int cursor_options,
+                                                ParamListInfo params) {
     note_executed(static_cast<int64>(parse->queryId));
     if (off()) return call_planner(parse, query_string, cursor_options, params);
     if (!pgsm_track_planning || parse->queryId == 0 || !tracks_level(nesting_level))
@@ -125,6 +136,12 @@ extern "C" PlannedStmt* pgsm_planner(Query* parse, const char* query_string, int
     return plan;
 }
 
+extern "C" PlannedStmt* pgsm_planner(Query* parse, const char* query_string, int cursor_options,
+                                     ParamListInfo params) {
+    if (has_nothing_to_do()) return call_planner(parse, query_string, cursor_options, params);
+    return measured_planner(parse, query_string, cursor_options, params);
+}
+
 // executor
 
 inline void call_executor_start(QueryDesc* query_desc, int flags) {
@@ -134,8 +151,7 @@ inline void call_executor_start(QueryDesc* query_desc, int flags) {
         standard_ExecutorStart(query_desc, flags);
 }
 
-extern "C" void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
-    if (off()) return call_executor_start(query_desc, flags);
+[[gnu::noinline]] void tracked_start(QueryDesc* query_desc, int flags) {
     call_executor_start(query_desc, flags);
     const int64 queryid = queryid_of(query_desc->plannedstmt);
     if (queryid == 0 || !tracks_level(nesting_level)) return;
@@ -145,6 +161,11 @@ extern "C" void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
     if (pgsm_track_planning)
         query->planning = take_planning(queryid, nesting_level, query_desc->estate->es_query_cxt);
     query->cpu = begin_cpu_time(queryid);
+}
+
+extern "C" void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
+    if (off()) return call_executor_start(query_desc, flags);
+    tracked_start(query_desc, flags);
 }
 
 /// Without triggers to fire and data-modifying WITH queries to finish, there is nothing to measure.
@@ -171,8 +192,9 @@ inline void call_executor_run(PGSM_EXECUTOR_RUN_PARAMS) {
         standard_ExecutorRun(PGSM_EXECUTOR_RUN_ARGS);
 }
 
-// What has PG_TRY in it is not inlined: a tracker that is off should not set up its stack frame.
 [[gnu::noinline]] void measured_run(PGSM_EXECUTOR_RUN_PARAMS) {
+    note_executed(queryid_of(query_desc->plannedstmt));
+    if (off()) return call_executor_run(PGSM_EXECUTOR_RUN_ARGS);
     const Run run{queryid_of(query_desc->plannedstmt), query_desc->sourceText};
     const Run* const outer = current_run;
     current_run = &run;
@@ -200,8 +222,7 @@ inline void call_executor_run(PGSM_EXECUTOR_RUN_PARAMS) {
 }
 
 extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
-    note_executed(queryid_of(query_desc->plannedstmt));
-    if (off()) return call_executor_run(PGSM_EXECUTOR_RUN_ARGS);
+    if (has_nothing_to_do()) return call_executor_run(PGSM_EXECUTOR_RUN_ARGS);
     measured_run(PGSM_EXECUTOR_RUN_ARGS);
 }
 
