@@ -7,10 +7,6 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/explain.h"
-#if PG_VERSION_NUM >= 180000
-#include "commands/explain_format.h"
-#include "commands/explain_state.h"
-#endif
 #include "lib/stringinfo.h"
 #include "nodes/parsenodes.h"
 #include "nodes/execnodes.h"
