@@ -223,7 +223,7 @@ void record_query(QueryDesc* query_desc, const ActiveQuery& query) {
     end_cpu_time(execution.queryid, query.cpu, execution.counters);
     count_usage(execution.counters, query.used);
     if (estate->es_jit != nullptr) add_jit(execution.counters, estate->es_jit->instr);
-#if PG_VERSION_NUM >= 180000
+#if PGSM_HAS_WAL_AND_WORKER_COUNTS
     execution.counters.jit.parallel_workers_to_launch = estate->es_parallel_workers_to_launch;
     execution.counters.jit.parallel_workers_launched = estate->es_parallel_workers_launched;
 #endif
