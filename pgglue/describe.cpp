@@ -43,7 +43,7 @@ struct Schema {
 Schema schemas[kSchemas];
 int next_schema;
 
-extern "C" void forget_schemas(Datum, int, uint32) {
+extern "C" void forget_schemas(Datum, SystemCacheId, uint32) {
     for (Schema& schema : schemas) schema.oid = InvalidOid;
 }
 

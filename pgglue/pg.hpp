@@ -11,6 +11,7 @@ extern "C" {
 #include "storage/lwlock.h"
 #include "storage/spin.h"
 #include "utils/elog.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 // 18 took the state and the formats of EXPLAIN apart.
 #if PG_VERSION_NUM >= 180000
@@ -130,11 +131,13 @@ namespace pgsm::glue {
 #define PGSM_SQUASHES_LISTS false
 #endif
 
-// 19 made the jumble state const.
+// 19 made the jumble state const, and the numbers of the system caches a type.
 #if PG_VERSION_NUM >= 190000
 using JumbleStateArg = const JumbleState*;
+using SystemCacheId = SysCacheIdentifier;
 #else
 using JumbleStateArg = JumbleState*;
+using SystemCacheId = int;
 #endif
 
 }  // namespace pgsm::glue
