@@ -13,6 +13,12 @@ extern "C" {
 #include "utils/elog.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
+// 19's headers include less, and it moved get_database_oid() and get_database_name().
+#if PG_VERSION_NUM >= 190000
+#include "catalog/pg_database.h"
+#include "utils/lsyscache.h"
+#include "utils/tuplestore.h"
+#endif
 // 18 took the state and the formats of EXPLAIN apart.
 #if PG_VERSION_NUM >= 180000
 #include "commands/explain_format.h"
@@ -79,6 +85,23 @@ namespace pgsm::glue {
 #define PGSM_EXECUTOR_RUN_PARAMS                                                                             \
     QueryDesc *query_desc, ScanDirection direction, uint64 count, bool execute_once
 #define PGSM_EXECUTOR_RUN_ARGS query_desc, direction, count, execute_once
+#endif
+
+// 19 tells the planner of an EXPLAIN.
+#if PG_VERSION_NUM >= 190000
+#define PGSM_PLANNER_PARAMS                                                                                  \
+    Query *parse, const char *query_string, int cursor_options, ParamListInfo params, ExplainState *explain
+#define PGSM_PLANNER_ARGS parse, query_string, cursor_options, params, explain
+#else
+#define PGSM_PLANNER_PARAMS Query *parse, const char *query_string, int cursor_options, ParamListInfo params
+#define PGSM_PLANNER_ARGS parse, query_string, cursor_options, params
+#endif
+
+// Until 18 the scanner may warn of backslashes in strings.
+#if PG_VERSION_NUM >= 190000
+#define PGSM_SCAN_QUIETLY(extra) static_cast<void>(extra)
+#else
+#define PGSM_SCAN_QUIETLY(extra) ((extra).escape_string_warning = false)
 #endif
 
 // 16 jumbles trees of utility statements and needs no text for it.
