@@ -58,15 +58,20 @@ rm -rf --one-file-system "$user"
 cp -a --reflink=auto "$clean" "$user"
 # Here the server's package shall do what it does anywhere: make a cluster.
 rm "$user/etc/postgresql-common/createcluster.conf"
+printf 'APT::Get::Assume-Yes "true";\nAPT::Install-Recommends "false";\n' >"$user/etc/apt/apt.conf.d/yes"
 cp "$packages/$package"_*.deb "$user/root/"
 "$source_dir/scripts/page_commands.py" "$source_dir/docs/operating.md" package "$major" >"$user/root/page.sh"
-root_fs_run "$user" bash -c "cd /root && apt-get -qq update && bash -euxo pipefail page.sh" 2>&1 </dev/null |
-    tee "$log" | grep -v '^\(Get\|Selecting\|Preparing\|Unpacking\|Setting up\|(Reading\|Processing\)' | tail -n 60
+root_fs_run "$user" bash -euc "
+    cd /root
+    apt-get -qq update
+    bash -euxo pipefail page.sh
+    echo rows in pg_stat_monitor: \$(runuser -u postgres -- psql -XAtc 'SELECT count(*) FROM pg_stat_monitor')" \
+    2>&1 </dev/null | tee "$log" | grep -v '^\(Get\|Selecting\|Preparing\|Unpacking\|Setting up\|(Reading\|Processing\)' | tail -n 60
 tail -n 1 "$log" | grep -Eqx 'rows in pg_stat_monitor: [1-9][0-9]*' || { echo "the page ends without rows" >&2; exit 1; }
 
 step "autopkgtest"
 quietly root_fs_run "$build" apt-get -qq -y --no-install-recommends install autopkgtest
-root_fs_run "$build" bash -euc "cd /src && autopkgtest *.changes package/ --no-built-binaries -- null" 2>&1 </dev/null |
+root_fs_run "$build" bash -euc "cd /src && autopkgtest -B ./${package}_*.deb package/ -- null" 2>&1 </dev/null |
     tee "$log" | tail -n 15
 grep -Eq '^server +PASS' "$log" || { echo "the autopkgtest failed" >&2; exit 1; }
 step "all is well: $packages"
