@@ -1,5 +1,7 @@
 #include "core/heap.hpp"
 
+#include "core/check.hpp"
+
 #include <bit>
 #include <cstring>
 
@@ -134,11 +136,14 @@ Ref heap_alloc(std::byte* base, Heap& heap, std::uint32_t bytes) noexcept {
     heap.used_units += units;
     ++heap.blocks;
     if (block + units > heap.high_water) heap.high_water = block + units;
+    PGSM_CHECK(heap_holds(base, heap, block, bytes));
     return block;
 }
 
 void heap_free(std::byte* base, Heap& heap, Ref block) noexcept {
+    PGSM_CHECK(heap_holds(base, heap, block, 0));  // neither foreign nor freed already
     std::uint32_t units = units_of(base, block);
+    PGSM_CHECK(heap.used_units >= units && heap.blocks > 0);
     heap.used_units -= units;
     --heap.blocks;
     const Ref next = block + units;

@@ -35,7 +35,7 @@ Execution execution_of(const ActiveQuery& query) {
     execution.counters.hot.rows = PGSM_ROWS_PROCESSED(query.estate);
     end_cpu_time(execution.queryid, query.cpu, execution.counters);
     count_usage(execution.counters, query.used);
-#if PG_VERSION_NUM >= 180000
+#if PGSM_HAS_WAL_AND_WORKER_COUNTS
     execution.counters.jit.parallel_workers_to_launch = query.estate->es_parallel_workers_to_launch;
     execution.counters.jit.parallel_workers_launched = query.estate->es_parallel_workers_launched;
 #endif

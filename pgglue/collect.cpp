@@ -260,7 +260,7 @@ void count_usage(core::Counters& counters, const Usage& usage) {
     counters.io.wal_records += usage.wal.wal_records;
     counters.io.wal_fpi += usage.wal.wal_fpi;
     counters.io.wal_bytes += static_cast<int64>(usage.wal.wal_bytes);
-#if PG_VERSION_NUM >= 180000
+#if PGSM_HAS_WAL_AND_WORKER_COUNTS
     counters.jit.wal_buffers_full += usage.wal.wal_buffers_full;
 #endif
 }
@@ -275,7 +275,7 @@ void add_jit(core::Counters& counters, const JitInstrumentation& jit) {
     part.jit_optimization_count += !INSTR_TIME_IS_ZERO(jit.optimization_counter);
     part.jit_emission_time += ms(jit.emission_counter);
     part.jit_emission_count += !INSTR_TIME_IS_ZERO(jit.emission_counter);
-#if PG_VERSION_NUM >= 170000
+#if PGSM_HAS_JIT_DEFORM
     part.jit_deform_time += ms(jit.deform_counter);
     part.jit_deform_count += !INSTR_TIME_IS_ZERO(jit.deform_counter);
 #endif

@@ -158,14 +158,38 @@ int constant_length(const Tokens& tokens, int i, const Level& level) {
     return !(tokens[bracket].kind == '[' && is_type_name(tokens, bracket - 1, level.parens));
 }
 
+/// IN (1, 2) and ARRAY[1, 2]: how many tokens there are behind the opening one at `i` if all of it is a list
+/// of two or more constants and parameters; else 0.
+int list_length(const Tokens& tokens, int i) {
+    const bool in = tokens[i].kind == '(' && is_keyword(tokens[i - 1], "in");
+    const bool array = tokens[i].kind == '[' && is_keyword(tokens[i - 1], "array");
+    if (!PGSM_SQUASHES_LISTS || !(in || array)) return 0;
+    const Level expression{Parens::kOther, Clause::kOther};
+    for (int at = i + 1, elements = 1;; ++at, ++elements) {
+        const int length = tokens[at].kind == kParam ? 1 : constant_length(tokens, at, expression);
+        if (length == 0) return 0;
+        at += length;
+        if (tokens[at].kind == (in ? ')' : ']')) return elements > 1 ? at - i - 1 : 0;
+        if (tokens[at].kind != ',') return 0;
+    }
+}
+
+bool has_list(const Tokens& tokens) {
+    for (int i = 0; i < tokens.count; ++i)
+        if (list_length(tokens, i) > 0) return true;
+    return false;
+}
+
 }  // namespace
 
 std::string_view replace_guessed(std::string_view text) {
     const Tokens tokens = all_tokens(text);
     StringInfoData out;
     initStringInfo(&out);
+    // Where a list is squashed parameters are numbered anew, with the constants.
+    const bool renumber = has_list(tokens);
     int param = 0;
-    for (int i = 0; i < tokens.count; ++i) param = std::max(param, tokens[i].number);
+    for (int i = 0; i < tokens.count && !renumber; ++i) param = std::max(param, tokens[i].number);
     Level levels[kMostLevels];
     int depth = 0;
     levels[0] = {Parens::kQuery, Clause::kOther};
@@ -184,10 +208,13 @@ std::string_view replace_guessed(std::string_view text) {
             continue;
         }
         enter_clause(tokens, i, level);
-        const int length = constant_length(tokens, i, level);
+        const int list = list_length(tokens, i - 1);
+        const int length = list > 0                               ? list
+                           : renumber && tokens[i].kind == kParam ? 1
+                                                                  : constant_length(tokens, i, level);
         if (length == 0) continue;
         appendBinaryStringInfo(&out, text.data() + from, tokens[i].begin - from);
-        appendStringInfo(&out, "$%d", ++param);
+        appendStringInfo(&out, "$%d%s", ++param, list > 0 ? " /*, ... */" : "");
         i += length - 1;
         from = tokens[i].end;
     }

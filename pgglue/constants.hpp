@@ -53,7 +53,8 @@ std::string_view replace_marked(std::string_view text, const ConstantMarks& mark
 /// The same with nothing but the text to go by: what looks like a constant to who knows the grammar. Differs
 /// from the parser's list where that depends on more than the tokens: constants of ORDER BY n + 1 and GROUP
 /// BY n + 1 when the same expression is in the select list (one constant to the parser), numbers behind
-/// BETWEEN SYMMETRIC (noted twice until 17), NULL IS DISTINCT FROM x. Allocates.
+/// BETWEEN SYMMETRIC (noted twice until 17), NULL IS DISTINCT FROM x, lists with casts (squashed from 18 on).
+/// Allocates.
 std::string_view replace_guessed(std::string_view text);
 
 }  // namespace pgsm::glue

@@ -7,10 +7,6 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "commands/explain.h"
-#if PG_VERSION_NUM >= 180000
-#include "commands/explain_format.h"
-#include "commands/explain_state.h"
-#endif
 #include "lib/stringinfo.h"
 #include "nodes/parsenodes.h"
 #include "nodes/execnodes.h"
@@ -47,7 +43,7 @@ struct Schema {
 Schema schemas[kSchemas];
 int next_schema;
 
-extern "C" void forget_schemas(Datum, int, uint32) {
+extern "C" void forget_schemas(Datum, SystemCacheId, uint32) {
     for (Schema& schema : schemas) schema.oid = InvalidOid;
 }
 

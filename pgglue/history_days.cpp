@@ -61,10 +61,20 @@ TimestampTz bound_of(PartitionBoundInfo bounds, int at) {
     return DatumGetTimestampTz(bounds->datums[at][0]);
 }
 
-void set_dependency(Oid oid) {
-    ObjectAddress member{RelationRelationId, oid, 0};
+void make_member(Oid catalog, Oid oid) {
+    if (!OidIsValid(oid)) return;
+    ObjectAddress member{catalog, oid, 0};
     ObjectAddress extension{ExtensionRelationId, get_extension_oid(kName, false), 0};
     recordDependencyOn(&member, &extension, DEPENDENCY_EXTENSION);
+}
+
+void set_dependency(Oid oid) {
+    make_member(RelationRelationId, oid);
+    if (PGSM_ROW_TYPES_ARE_MEMBERS) {
+        const Oid type = get_rel_type_id(oid);
+        make_member(TypeRelationId, type);
+        make_member(TypeRelationId, get_array_type(type));
+    }
     // What default privileges gave it is no news to pg_dump.
     recordExtObjInitPriv(oid, RelationRelationId);
     CommandCounterIncrement();
@@ -210,6 +220,10 @@ bool make_day(Oid table, TimestampTz day) {
 void drop_own(Oid oid) {
     // A member of an extension cannot be dropped by itself.
     deleteDependencyRecordsForClass(RelationRelationId, oid, ExtensionRelationId, DEPENDENCY_EXTENSION);
+    const Oid type = get_rel_type_id(oid);
+    deleteDependencyRecordsForClass(TypeRelationId, type, ExtensionRelationId, DEPENDENCY_EXTENSION);
+    deleteDependencyRecordsForClass(TypeRelationId, get_array_type(type), ExtensionRelationId,
+                                    DEPENDENCY_EXTENSION);
     CommandCounterIncrement();
     run_sql(psprintf("DROP TABLE %s", qualified_name(oid)));
 }

@@ -100,33 +100,30 @@ extern "C" void pgsm_post_parse_analyze(ParseState* pstate, Query* query, Jumble
 
 // planner
 
-PlannedStmt* call_planner(Query* parse, const char* query_string, int cursor_options, ParamListInfo params) {
-    return prev_planner ? prev_planner(parse, query_string, cursor_options, params)
-                        : standard_planner(parse, query_string, cursor_options, params);
+PlannedStmt* call_planner(PGSM_PLANNER_PARAMS) {
+    return prev_planner ? prev_planner(PGSM_PLANNER_ARGS) : standard_planner(PGSM_PLANNER_ARGS);
 }
 
 /// Functions that the planner evaluates run statements: nested ones.
-PlannedStmt* nested_planner(Query* parse, const char* query_string, int cursor_options,
-                            ParamListInfo params) {
+PlannedStmt* nested_planner(PGSM_PLANNER_PARAMS) {
     PlannedStmt* volatile plan = nullptr;
     nesting_level = nesting_level + 1;
     PG_TRY();
-    { plan = call_planner(parse, query_string, cursor_options, params); }
+    { plan = call_planner(PGSM_PLANNER_ARGS); }
     PG_FINALLY();
     { nesting_level = nesting_level - 1; }
     PG_END_TRY();
     return plan;
 }
 
-[[gnu::noinline]] PlannedStmt* measured_planner(Query* parse, const char* query_string, int cursor_options,
-                                                ParamListInfo params) {
+[[gnu::noinline]] PlannedStmt* measured_planner(PGSM_PLANNER_PARAMS) {
     note_executed(static_cast<int64>(parse->queryId));
-    if (off()) return call_planner(parse, query_string, cursor_options, params);
+    if (off()) return call_planner(PGSM_PLANNER_ARGS);
     if (!pgsm_track_planning || parse->queryId == 0 || !tracks_level(nesting_level))
-        return nested_planner(parse, query_string, cursor_options, params);
+        return nested_planner(PGSM_PLANNER_ARGS);
 
     const UsageStart start = begin_usage();
-    PlannedStmt* plan = nested_planner(parse, query_string, cursor_options, params);
+    PlannedStmt* plan = nested_planner(PGSM_PLANNER_ARGS);
     Usage used{};
     add_usage(used, start);
     core::Counters planning{};
@@ -136,10 +133,9 @@ PlannedStmt* nested_planner(Query* parse, const char* query_string, int cursor_o
     return plan;
 }
 
-extern "C" PlannedStmt* pgsm_planner(Query* parse, const char* query_string, int cursor_options,
-                                     ParamListInfo params) {
-    if (has_nothing_to_do()) return call_planner(parse, query_string, cursor_options, params);
-    return measured_planner(parse, query_string, cursor_options, params);
+extern "C" PlannedStmt* pgsm_planner(PGSM_PLANNER_PARAMS) {
+    if (has_nothing_to_do()) return call_planner(PGSM_PLANNER_ARGS);
+    return measured_planner(PGSM_PLANNER_ARGS);
 }
 
 // executor

@@ -6,11 +6,7 @@
 #include "pgglue/install.hpp"
 
 extern "C" {
-#if PG_VERSION_NUM >= 180000
-PG_MODULE_MAGIC_EXT(.name = "pg_stat_monitor", .version = PGSM_VERSION);
-#else
-PG_MODULE_MAGIC;
-#endif
+PGSM_MODULE_MAGIC;
 }
 
 void _PG_init(void) {

@@ -11,7 +11,19 @@ extern "C" {
 #include "storage/lwlock.h"
 #include "storage/spin.h"
 #include "utils/elog.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
+// 19's headers include less, and it moved get_database_oid() and get_database_name().
+#if PG_VERSION_NUM >= 190000
+#include "catalog/pg_database.h"
+#include "utils/lsyscache.h"
+#include "utils/tuplestore.h"
+#endif
+// 18 took the state and the formats of EXPLAIN apart.
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
 #if PG_VERSION_NUM >= 160000
 #include "nodes/queryjumble.h"
 #else
@@ -19,8 +31,10 @@ extern "C" {
 #endif
 }
 
-#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 200000
-#error "pg_stat_monitor supports PostgreSQL 15 to 19"
+#if PG_VERSION_NUM < 150000
+#error "pg_stat_monitor needs PostgreSQL 15 or newer"
+#elif PG_VERSION_NUM >= 200000
+#error "pg_stat_monitor knows PostgreSQL 15 to 19; what is newer has to be looked at in pgglue/pg.hpp first"
 #endif
 
 // 15 defines it empty and does not declare _PG_init, so that nothing would leave a library built with hidden
@@ -29,6 +43,13 @@ extern "C" {
 #undef PGDLLEXPORT
 #define PGDLLEXPORT __attribute__((visibility("default")))
 extern "C" PGDLLEXPORT void _PG_init(void);
+#endif
+
+// 18 shows a library's name and version in pg_get_loaded_modules().
+#if PG_VERSION_NUM >= 180000
+#define PGSM_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "pg_stat_monitor", .version = PGSM_VERSION)
+#else
+#define PGSM_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
 // SQL-callable entry point: C linkage, exported, with its finfo record.
@@ -40,6 +61,10 @@ extern "C" PGDLLEXPORT void _PG_init(void);
     Datum name([[maybe_unused]] PG_FUNCTION_ARGS)
 
 namespace pgsm::glue {
+
+// 17 counts the deforming of tuples by JIT; 18 full WAL buffers and parallel workers.
+#define PGSM_HAS_JIT_DEFORM (PG_VERSION_NUM >= 170000)
+#define PGSM_HAS_WAL_AND_WORKER_COUNTS (PG_VERSION_NUM >= 180000)
 
 // 17 split the I/O times of shared and local blocks and renamed the fields.
 #if PG_VERSION_NUM >= 170000
@@ -60,6 +85,23 @@ namespace pgsm::glue {
 #define PGSM_EXECUTOR_RUN_PARAMS                                                                             \
     QueryDesc *query_desc, ScanDirection direction, uint64 count, bool execute_once
 #define PGSM_EXECUTOR_RUN_ARGS query_desc, direction, count, execute_once
+#endif
+
+// 19 tells the planner of an EXPLAIN.
+#if PG_VERSION_NUM >= 190000
+#define PGSM_PLANNER_PARAMS                                                                                  \
+    Query *parse, const char *query_string, int cursor_options, ParamListInfo params, ExplainState *explain
+#define PGSM_PLANNER_ARGS parse, query_string, cursor_options, params, explain
+#else
+#define PGSM_PLANNER_PARAMS Query *parse, const char *query_string, int cursor_options, ParamListInfo params
+#define PGSM_PLANNER_ARGS parse, query_string, cursor_options, params
+#endif
+
+// Until 18 the scanner may warn of backslashes in strings.
+#if PG_VERSION_NUM >= 190000
+#define PGSM_SCAN_QUIETLY(extra) static_cast<void>(extra)
+#else
+#define PGSM_SCAN_QUIETLY(extra) ((extra).escape_string_warning = false)
 #endif
 
 // 16 jumbles trees of utility statements and needs no text for it.
@@ -90,23 +132,35 @@ namespace pgsm::glue {
 #define PGSM_NO_SUBTRANSACTION_NOW() IsInParallelMode()
 #endif
 
+// From 17 on the row type of an extension's table, and the array of it, are members as well, and ALTER
+// EXTENSION … DROP TABLE fails where they are not.
+#if PG_VERSION_NUM >= 170000
+#define PGSM_ROW_TYPES_ARE_MEMBERS true
+#else
+#define PGSM_ROW_TYPES_ARE_MEMBERS false
+#endif
+
 // 18 squashes lists of constants, may note parameters among the constants, and numbers what it replaces;
 // before, a constant noted twice left a gap in the numbers.
 #if PG_VERSION_NUM >= 180000
 #define PGSM_SQUASHED_BYTES(noted) ((noted).squashed ? (noted).length : 0)
 #define PGSM_KEPT_PARAMETER(jumble, noted) ((noted).extern_param && !(jumble)->has_squashed_lists)
 #define PGSM_DUPLICATES_COUNT 0
+#define PGSM_SQUASHES_LISTS true
 #else
 #define PGSM_SQUASHED_BYTES(noted) 0
 #define PGSM_KEPT_PARAMETER(jumble, noted) false
 #define PGSM_DUPLICATES_COUNT 1
+#define PGSM_SQUASHES_LISTS false
 #endif
 
-// 19 made the jumble state const.
+// 19 made the jumble state const, and the numbers of the system caches a type.
 #if PG_VERSION_NUM >= 190000
 using JumbleStateArg = const JumbleState*;
+using SystemCacheId = SysCacheIdentifier;
 #else
 using JumbleStateArg = JumbleState*;
+using SystemCacheId = int;
 #endif
 
 }  // namespace pgsm::glue

@@ -9,7 +9,7 @@ namespace pgsm::glue {
 void start_scan(Scanner& scanner, std::string_view text) {
     const char* terminated = pnstrdup(text.data(), text.size());
     scanner.state = scanner_init(terminated, &scanner.extra, &ScanKeywords, ScanKeywordTokens);
-    scanner.extra.escape_string_warning = false;
+    PGSM_SCAN_QUIETLY(scanner.extra);
 }
 
 bool next_token(Scanner& scanner, Token& token) {

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Configures and compiles into BUILD_DIR (default: build/ in the checkout), warnings as errors.
-# PG_CONFIG chooses the PostgreSQL to build for (default: pg_config from PATH). Says little when all is well.
+# PG_CONFIG chooses the PostgreSQL to build for (default: pg_config from PATH), CC and CXX the compilers, MESON_OPTIONS
+# further options, as words. Says little when all is well.
 set -euo pipefail
 
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
@@ -10,6 +11,8 @@ build_dir=${BUILD_DIR:-$source_dir/build}
 export PATH=/usr/bin:$PATH
 
 options=(-Dwerror=true "-Dpg_config=${PG_CONFIG:-pg_config}")
+read -r -a more <<<"${MESON_OPTIONS:-}"
+options+=("${more[@]}")
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 run() {

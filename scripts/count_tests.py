@@ -74,8 +74,9 @@ def main():
         with open(path, encoding="utf-8") as log:
             for line in log:
                 test = json.loads(line)
-                # "project:suite / test", or "suite / test" where there is one project.
-                suite = test["name"].split(" / ")[0].split("+")[0].split(":")[-1].strip()
+                # "project:suite / test", or "suite / test" where there is one project; of newer Mesons
+                # "suite - project:test".
+                suite = re.split(r" / | - ", test["name"])[0].split("+")[0].split(":")[-1].strip()
                 before = suites.get(suite, (0, 0, 0))
                 counted = count(test)
                 suites[suite] = tuple(a + b for a, b in zip(before, counted))

@@ -1,12 +1,17 @@
 #!/bin/bash
-# Installs with apt what building and testing need on Debian 12, and names what it installs.
+# Installs with apt what building and testing need on Debian 12 or newer, and names what it installs.
 # Does nothing, and needs no root, when everything is there. PG_MAJOR chooses another server (default 15).
 set -euo pipefail
 
 major=${PG_MAJOR:-15}
+# The runtime of libFuzzer: Debian 12 has no package that follows its clang.
+case $(. /etc/os-release && echo "${VERSION_CODENAME:-}") in
+    bookworm) fuzzer=libclang-rt-14-dev ;;
+    *) fuzzer=libclang-rt-dev ;;
+esac
 wanted=(
     "postgresql-$major" "postgresql-server-dev-$major"
-    g++ clang libclang-rt-14-dev meson ninja-build pkg-config
+    g++ clang "$fuzzer" meson ninja-build pkg-config
     doctest-dev libxxhash-dev
     libkrb5-dev libssl-dev  # libpq-be.h, which has the client address, includes their headers
     python3 python3-yaml python3-jinja2
