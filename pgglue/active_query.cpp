@@ -98,7 +98,7 @@ ActiveQuery* start_query(QueryDesc* query_desc) {
         count_lost_call();
         return nullptr;
     }
-    query->used = {};
+    clear_usage(query->used);
     query->planning = nullptr;
     query->query_desc = query_desc;
     query->estate = query_desc->estate;

@@ -232,13 +232,26 @@ void add_usage(Usage& usage, const UsageStart& start) {
     INSTR_TIME_SET_CURRENT(time);
     INSTR_TIME_SUBTRACT(time, start.time);
     usage.ms += ms(time);
+    usage.shared_blks_hit += pgBufferUsage.shared_blks_hit - start.buffers.shared_blks_hit;
+    static_assert(offsetof(BufferUsage, shared_blks_hit) == 0);
+    constexpr size_t kBehind = sizeof(pgBufferUsage.shared_blks_hit);
+    if (memcmp(reinterpret_cast<const char*>(&pgBufferUsage) + kBehind,
+               reinterpret_cast<const char*>(&start.buffers) + kBehind, sizeof(BufferUsage) - kBehind) == 0 &&
+        memcmp(&pgWalUsage, &start.wal, sizeof(WalUsage)) == 0)
+        return;
+    if (!usage.more) {
+        usage.buffers = {};
+        usage.wal = {};
+        usage.more = true;
+    }
     BufferUsageAccumDiff(&usage.buffers, &pgBufferUsage, &start.buffers);
     WalUsageAccumDiff(&usage.wal, &pgWalUsage, &start.wal);
 }
 
 void count_usage(core::Counters& counters, const Usage& usage) {
+    counters.hot.shared_blks_hit += usage.shared_blks_hit;
+    if (!usage.more) return;
     const BufferUsage& from = usage.buffers;
-    counters.hot.shared_blks_hit += from.shared_blks_hit;
     counters.io.shared_blks_read += from.shared_blks_read;
     counters.io.shared_blks_dirtied += from.shared_blks_dirtied;
     counters.io.shared_blks_written += from.shared_blks_written;

@@ -14,12 +14,22 @@ extern "C" {
 
 namespace pgsm::glue {
 
-/// What the backend used in some stretch of time.
+/// What the backend used in some stretches of time. Most statements that are short find all blocks in memory
+/// and write nothing: the rest is looked at only if it has changed, and valid only with `more`.
 struct Usage {
     double ms;
+    int64 shared_blks_hit;
+    bool more;
     BufferUsage buffers;
     WalUsage wal;
 };
+
+/// Makes it empty.
+inline void clear_usage(Usage& usage) {
+    usage.ms = 0;
+    usage.shared_blks_hit = 0;
+    usage.more = false;
+}
 
 /// Where a stretch begins.
 struct UsageStart {

@@ -124,7 +124,8 @@ PlannedStmt* nested_planner(PGSM_PLANNER_PARAMS) {
 
     const UsageStart start = begin_usage();
     PlannedStmt* plan = nested_planner(PGSM_PLANNER_ARGS);
-    Usage used{};
+    Usage used;
+    clear_usage(used);
     add_usage(used, start);
     core::Counters planning{};
     planning.plan.plan = core::moments_of(used.ms);
@@ -366,7 +367,8 @@ int64 utility_rows(const QueryCompletion* completion) {
     nested_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                            completion);
 
-    Usage used{};
+    Usage used;
+    clear_usage(used);
     add_usage(used, start);
     set_exec_time(execution, used.ms);
     execution.counters.hot.rows = utility_rows(completion);
