@@ -148,6 +148,7 @@ History history;
 Progress survey_step(Call& call) {
     const History found = read_history(call.table, true);
     history = found;
+    history.side_bytes = side_bytes();
     const Size bytes = static_cast<Size>(found.count) * sizeof(HistoryPart);
     history.parts = static_cast<HistoryPart*>(MemoryContextAllocZero(TopMemoryContext, bytes + 1));
     for (int i = 0; i < found.count; ++i) history.parts[i] = found.parts[i];
@@ -239,7 +240,7 @@ void drop_expired(TimestampTz before) {
 
 /// The oldest goes first, today's last.
 void keep_size(int64 most_bytes) {
-    int64 bytes = history.rest_bytes;
+    int64 bytes = history.rest_bytes + history.side_bytes;
     for (int i = 0; i < history.count; ++i)
         if (history.parts[i].own) bytes += history.parts[i].bytes;
     for (int i = 0; i < history.count && bytes > most_bytes; ++i) {
