@@ -91,7 +91,8 @@ def make_day(server, back):
         return name
     server.psql("CREATE TABLE public.%s (LIKE public.pg_stat_monitor INCLUDING DEFAULTS INCLUDING INDEXES);"
                 "ALTER EXTENSION pg_stat_monitor ADD TABLE public.%s;"
-                "ALTER TABLE public.pg_stat_monitor ATTACH PARTITION public.%s FOR VALUES FROM ('%s 00:00+00') TO ('%s 00:00+00');"
+                "ALTER TABLE public.pg_stat_monitor ATTACH PARTITION public.%s "
+                "FOR VALUES FROM ('%s 00:00+00') TO ('%s 00:00+00');"
                 % (name, name, name, day, day + datetime.timedelta(days=1)))
     return name
 
@@ -167,12 +168,13 @@ def at_rate(workshop, rate, quick, rows, notes):
 
 
 def full_week(server, merged_day, notes):
-    """Two days of minutes, six of hours, and today until now."""
+    """Two days of minutes, five of hours, and today until now."""
     for back in (1, 2):
         fill_day(server, back)
     for back in range(4, 8):
         server.psql("INSERT INTO %s SELECT * FROM (SELECT (jsonb_populate_record(m, jsonb_build_object('exported_at', "
-                    "m.exported_at - interval '%d days', 'bucket_start_time', m.bucket_start_time - interval '%d days', "
+                    "m.exported_at - interval '%d days', 'bucket_start_time', "
+                    "m.bucket_start_time - interval '%d days', "
                     "'bucket', m.bucket - %d))).* FROM %s AS m) AS s" % (
                         make_day(server, back), back - 3, back - 3, 1440 * (back - 3), merged_day))
     minutes = server.value("SELECT ceil(extract(epoch FROM date_trunc('day', now(), 'UTC') - "
@@ -237,8 +239,8 @@ def wait_rows(server, rows, quick):
     wait_for(server, "SELECT NOT EXISTS (SELECT FROM pg_class WHERE relname LIKE '%hours' AND relkind = 'r')")
     for back in range(10, 10 + days):
         name = make_day(server, back)
-        server.psql("INSERT INTO public.%s (bucket, bucket_start_time, exported_at, userid, queryid, calls, resp_calls) SELECT "
-                    "-%d * 10 - g, at, at, 10, g, 1, '{1}' FROM generate_series(1, 3) AS g, LATERAL (SELECT date_trunc("
+        server.psql("INSERT INTO public.%s (bucket, bucket_start_time, exported_at, userid, queryid, calls, resp_calls) "
+                    "SELECT -%d * 10 - g, at, at, 10, g, 1, '{1}' FROM generate_series(1, 3) AS g, LATERAL (SELECT date_trunc("
                     "'day', now(), 'UTC') - interval '%d days' + g * interval '2 hours') AS t(at)" % (name, back, back))
     before = len(log_of(server))
     own = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'public.pg_stat_monitor'::regclass"
