@@ -239,9 +239,10 @@ def wait_rows(server, rows, quick):
     wait_for(server, "SELECT NOT EXISTS (SELECT FROM pg_class WHERE relname LIKE '%hours' AND relkind = 'r')")
     for back in range(10, 10 + days):
         name = make_day(server, back)
-        server.psql("INSERT INTO public.%s (bucket, bucket_start_time, exported_at, userid, queryid, calls, resp_calls) "
-                    "SELECT -%d * 10 - g, at, at, 10, g, 1, '{1}' FROM generate_series(1, 3) AS g, LATERAL (SELECT date_trunc("
-                    "'day', now(), 'UTC') - interval '%d days' + g * interval '2 hours') AS t(at)" % (name, back, back))
+        server.psql("INSERT INTO public.%s (bucket, bucket_start_time, exported_at, userid, queryid, calls, "
+                    "resp_calls) SELECT -%d * 10 - g, at, at, 10, g, 1, '{1}' FROM generate_series(1, 3) AS g, "
+                    "LATERAL (SELECT date_trunc('day', now(), 'UTC') - interval '%d days' + g * interval '2 hours') "
+                    "AS t(at)" % (name, back, back))
     before = len(log_of(server))
     own = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'public.pg_stat_monitor'::regclass"
     parts = int(server.value(own))
