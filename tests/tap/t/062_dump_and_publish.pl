@@ -43,9 +43,6 @@ becomes($subscriber, "SELECT count(*) > 0 FROM pg_stat_monitor WHERE query LIKE 
     'and comes to the subscriber, compressed values as well');
 is(ask($subscriber, "SELECT count(*) > 0 FROM pg_stat_monitor WHERE cardinality(resp_calls) < 10"), 'f', 'readable');
 
-is(ask($node, "SELECT bool_and(cardinality(resp_calls) = 22 AND pg_column_size(resp_calls) < 100) FROM pg_stat_monitor "
-        . "WHERE query LIKE 'SELECT _published_' AND exported_at < 'infinity'"), 't', 'small on the disk');
-
 # A day that is merged meanwhile: the subscriber keeps its minutes, and goes on.
 ask($node, fed(-3, 'opens the day', $start));
 becomes($node, "SELECT NOT EXISTS (SELECT FROM pg_stat_monitor_default)", 'a day is made for older rows');
