@@ -5,6 +5,12 @@
 // store is held while anything is written, and only for short pieces while it is copied: an ended bucket does
 // not change, it can only vanish when the ring needs it or with a reset; what has vanished before its texts
 // were copied is left out. The rows are written as the table's owner (as_owner.hpp).
+//
+// Rows lie on the disk for days, and most of an array of counts is zeros: values are compressed here, because
+// PostgreSQL does it only for rows of more than 2 kB. The rows of a bucket are written in the order of the
+// index on bucket and query id, which then grows at its end only and is half as big.
+#include <algorithm>
+
 #include "core/api.hpp"
 
 #include "pgglue/export_stamps.hpp"
@@ -18,6 +24,8 @@
 extern "C" {
 #include "access/genam.h"
 #include "access/table.h"
+#include "access/toast_compression.h"
+#include "access/toast_internals.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/partition.h"
@@ -50,6 +58,7 @@ struct Job {
     core::Store copy;
     core::Ref* scratch;  ///< for fold_rest(): as long as the longest bucket
     uint32 scratch_count;
+    AttrNumber numbers[kTableColumns];  ///< of the library's columns in the table; those it lacks: invalid
     MemoryContext row_context;
     int64 rows;
 };
@@ -152,6 +161,20 @@ SPIPlanPtr prepare_insert(Relation table) {
     return plan;
 }
 
+/// Compresses what is worth it of a row, unless the table's owner wants it plain.
+void compress_values(const Job& job, Datum* values, const bool* is_null) {
+    constexpr Size kWorthwhile = 128;  // as little as an array of counts, more than most names
+    for (int i = 0; i < kTableColumns; ++i) {
+        const AttrNumber number = job.numbers[i];
+        if (is_null[i] || number == InvalidAttrNumber) continue;
+        const FormData_pg_attribute& column = *TupleDescAttr(RelationGetDescr(job.table), number - 1);
+        if (column.attlen != -1 || VARSIZE_ANY(DatumGetPointer(values[i])) < kWorthwhile) continue;
+        if (column.attstorage != TYPSTORAGE_EXTENDED && column.attstorage != TYPSTORAGE_MAIN) continue;
+        const Datum small = toast_compress_datum(values[i], column.attcompression);
+        if (DatumGetPointer(small) != nullptr) values[i] = small;
+    }
+}
+
 void write_row(Job& job, SPIPlanPtr plan, const core::Bucket& bucket, const core::Entry& entry) {
     MemoryContext before = MemoryContextSwitchTo(job.row_context);
     core::Row row;
@@ -159,6 +182,7 @@ void write_row(Job& job, SPIPlanPtr plan, const core::Bucket& bucket, const core
     Datum values[kTableColumns];
     bool is_null[kTableColumns];
     row_to_datums(row, datum_context(job.copy, entry), values, is_null);
+    compress_values(job, values, is_null);
     char nulls[kTableColumns];
     for (int i = 0; i < kTableColumns; ++i) nulls[i] = is_null[i] ? 'n' : ' ';
     const int result = SPI_execute_plan(plan, values, nulls, false, 0);
@@ -166,6 +190,17 @@ void write_row(Job& job, SPIPlanPtr plan, const core::Bucket& bucket, const core
     job.rows = job.rows + static_cast<int64>(SPI_processed);
     MemoryContextSwitchTo(before);
     MemoryContextReset(job.row_context);
+}
+
+/// The bucket's entries by query id.
+core::Ref* sort_entries(core::Store copy, const core::Bucket& bucket) {
+    auto* sorted = static_cast<core::Ref*>(MemoryContextAllocExtended(
+        CurrentMemoryContext, bucket.entries * sizeof(core::Ref), MCXT_ALLOC_HUGE));
+    core::Ref* end = sorted;
+    for (core::Ref at = bucket.first_entry; at != 0; at = copy.entry(at)->list_next) *end++ = at;
+    std::sort(sorted, end,
+              [copy](core::Ref a, core::Ref b) { return copy.entry(a)->queryid < copy.entry(b)->queryid; });
+    return sorted;
 }
 
 /// `argument` is the Job.
@@ -179,10 +214,12 @@ void write_buckets(void* argument) {
         job.copy.header().spare_next = core::region_bytes(job.copy.header().config);
         core::fold_rest(job.copy, *bucket, static_cast<uint32>(pgsm_export_top_n),
                         {job.scratch, job.scratch_count});
-        for (core::Ref at = bucket->first_entry; at != 0; at = job.copy.entry(at)->list_next) {
+        core::Ref* sorted = sort_entries(job.copy, *bucket);
+        for (uint32 n = 0; n < bucket->entries; ++n) {
             CHECK_FOR_INTERRUPTS();
-            write_row(job, plan, *bucket, *job.copy.entry(at));
+            write_row(job, plan, *bucket, *job.copy.entry(sorted[n]));
         }
+        pfree(sorted);
     }
 }
 
@@ -193,6 +230,8 @@ int64 export_into(Relation table, StampUse use) {
     const TimestampTz start = GetCurrentTimestamp();
     Job job{};
     job.table = table;
+    for (int i = 0; i < kTableColumns; ++i)
+        job.numbers[i] = get_attnum(RelationGetRelid(table), kTableColumnInfo[i].name);
     job.range = stamp_ended_buckets(use);
     if (job.range.count > 0) {
         job.row_context = AllocSetContextCreate(context, "pg_stat_monitor row", ALLOCSET_DEFAULT_SIZES);

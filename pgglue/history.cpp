@@ -1,5 +1,5 @@
 // What the export worker does for the history beside exporting: partitions for today and tomorrow before it,
-// and after it, for about a second at most, what is due of: dropping what is older than
+// and after it, for one to three seconds at most, what is due of: dropping what is older than
 // pgsm_history_retention, dropping the oldest until pgsm_history_max_size is kept, moving rows of the default
 // partition into one of their day, merging days into hours (history_rollup.cpp). What is left is done after
 // the next export; on a server where nothing runs nothing is done.
@@ -31,12 +31,15 @@ extern "C" {
 namespace pgsm::glue {
 namespace {
 
-/// Readers that come while we wait for a lock wait as well: at most for the three locks of a change.
-constexpr char kLockTimeout[] = "15ms";
-constexpr int kTries = 20;
+/// Readers that come while we wait for a lock wait as well: at most for the three locks of a change, and the
+/// change itself (10 ms and more on a slow disk). Together less than 50 ms (bench/run --only history).
+constexpr char kLockTimeout[] = "10ms";
+constexpr int kTries = 30;
 constexpr long kPauseMs = 25;
-/// After it no new step is begun: the next export is not to wait.
-constexpr int64 kBudgetUs = USECS_PER_SEC;
+/// After a twentieth of a bucket, within these bounds, no new step is begun: the next export is not to wait,
+/// nor DROP DATABASE, which has five seconds.
+constexpr int64 kLeastBudgetUs = USECS_PER_SEC;
+constexpr int64 kMostBudgetUs = 3 * USECS_PER_SEC;
 /// Rows of the default partition that are deleted in one transaction.
 constexpr int kRowsAtOnce = 5000;
 /// What tools of 2.3 are shown is as young as this, or as ten buckets (own_rows.cpp).
@@ -148,6 +151,7 @@ History history;
 Progress survey_step(Call& call) {
     const History found = read_history(call.table, true);
     history = found;
+    history.side_bytes = side_bytes();
     const Size bytes = static_cast<Size>(found.count) * sizeof(HistoryPart);
     history.parts = static_cast<HistoryPart*>(MemoryContextAllocZero(TopMemoryContext, bytes + 1));
     for (int i = 0; i < found.count; ++i) history.parts[i] = found.parts[i];
@@ -215,7 +219,10 @@ Progress truncate_step(Call& call) {
 
 Progress rollup_step(Call& call) { return merge_step(call.table, call.at); }
 
-bool in_budget(TimestampTz start) { return GetCurrentTimestamp() - start < kBudgetUs; }
+bool in_budget(TimestampTz start) {
+    const int64 share = pgsm_bucket_time * USECS_PER_SEC / 20;
+    return GetCurrentTimestamp() - start < Min(Max(share, kLeastBudgetUs), kMostBudgetUs);
+}
 
 int64 minutes_us(int minutes) { return static_cast<int64>(minutes) * 60 * USECS_PER_SEC; }
 
@@ -239,7 +246,7 @@ void drop_expired(TimestampTz before) {
 
 /// The oldest goes first, today's last.
 void keep_size(int64 most_bytes) {
-    int64 bytes = history.rest_bytes;
+    int64 bytes = history.rest_bytes + history.side_bytes;
     for (int i = 0; i < history.count; ++i)
         if (history.parts[i].own) bytes += history.parts[i].bytes;
     for (int i = 0; i < history.count && bytes > most_bytes; ++i) {

@@ -51,10 +51,6 @@ bool says_merged(Oid oid) {
     return comment != nullptr && strncmp(comment, kMergedComment, strlen(kMergedComment)) == 0;
 }
 
-int64 bytes_of(Oid oid) {
-    return DatumGetInt64(DirectFunctionCall1(pg_total_relation_size, ObjectIdGetDatum(oid)));
-}
-
 TimestampTz bound_of(PartitionBoundInfo bounds, int at) {
     if (at < 0 || bounds->kind[at][0] == PARTITION_RANGE_DATUM_MINVALUE) return DT_NOBEGIN;
     if (bounds->kind[at][0] == PARTITION_RANGE_DATUM_MAXVALUE) return DT_NOEND;
@@ -78,6 +74,22 @@ void set_dependency(Oid oid) {
     // What default privileges gave it is no news to pg_dump.
     recordExtObjInitPriv(oid, RelationRelationId);
     CommandCounterIncrement();
+}
+
+/// The columns of `table` that can be written, `exported_at` instead of that column unless it is null.
+const char* column_list(Oid table, const char* exported_at) {
+    Relation relation = table_open(table, AccessShareLock);
+    TupleDesc desc = RelationGetDescr(relation);
+    const char* list = "";
+    for (int i = 0; i < desc->natts; ++i) {
+        const FormData_pg_attribute& column = *TupleDescAttr(desc, i);
+        if (column.attisdropped || column.attgenerated != '\0') continue;
+        const bool dated = exported_at != nullptr && strcmp(NameStr(column.attname), "exported_at") == 0;
+        list = psprintf("%s%s%s", list, list[0] == '\0' ? "" : ", ",
+                        dated ? exported_at : quote_identifier(NameStr(column.attname)));
+    }
+    table_close(relation, NoLock);
+    return list;
 }
 
 bool is_free(const History& history, TimestampTz from, TimestampTz to) {
@@ -105,6 +117,10 @@ const char* instant_literal(TimestampTz at) {
     return psprintf("'%s %02d:%02d:%02d.%06d+00'::timestamptz", date_text(at),
                     static_cast<int>(seconds / 3600), static_cast<int>(seconds / 60 % 60),
                     static_cast<int>(seconds % 60), static_cast<int>(us % USECS_PER_SEC));
+}
+
+int64 bytes_of(Oid oid) {
+    return DatumGetInt64(DirectFunctionCall1(pg_total_relation_size, ObjectIdGetDatum(oid)));
 }
 
 uint64 run_sql(const char* sql) {
@@ -148,23 +164,16 @@ History read_history(Oid table, bool sizes) {
 }
 
 void move_rows(Oid table, Oid from, Oid to, const char* condition, const char* exported_at) {
-    Relation relation = table_open(table, AccessShareLock);
-    TupleDesc desc = RelationGetDescr(relation);
-    const char* columns = "";
-    const char* values = "";
-    for (int i = 0; i < desc->natts; ++i) {
-        const FormData_pg_attribute& column = *TupleDescAttr(desc, i);
-        if (column.attisdropped || column.attgenerated != '\0') continue;
-        const char* name = quote_identifier(NameStr(column.attname));
-        const bool dated = exported_at != nullptr && strcmp(NameStr(column.attname), "exported_at") == 0;
-        const char* comma = columns[0] == '\0' ? "" : ", ";
-        columns = psprintf("%s%s%s", columns, comma, name);
-        values = psprintf("%s%s%s", values, comma, dated ? exported_at : name);
-    }
-    table_close(relation, NoLock);
     run_sql(psprintf("WITH moved AS (DELETE FROM ONLY %s WHERE %s RETURNING *) INSERT INTO %s (%s) "
                      "SELECT %s FROM moved",
-                     qualified_name(from), condition, qualified_name(to), columns, values));
+                     qualified_name(from), condition, qualified_name(to), column_list(table, nullptr),
+                     column_list(table, exported_at)));
+}
+
+void copy_rows(Oid table, Oid from, Oid to, const char* condition) {
+    const char* columns = column_list(table, nullptr);
+    run_sql(psprintf("INSERT INTO %s (%s) SELECT %s FROM ONLY %s WHERE %s", qualified_name(to), columns,
+                     columns, qualified_name(from), condition));
 }
 
 const char* day_label(TimestampTz day, const char* suffix) {

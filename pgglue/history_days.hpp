@@ -20,10 +20,14 @@ struct History {
     Oid rest;       ///< the default partition; InvalidOid when there is none
     bool rest_own;  ///< it is the extension's, and its rows are ours to move and delete
     int64 rest_bytes;
+    int64 side_bytes;  ///< of own tables that are not attached: hours being made
 };
 
 /// All stored partitions of `table`, in the current memory context. Without `sizes` no file is looked at.
 History read_history(Oid table, bool sizes);
+
+/// Of the table, its indexes and its TOAST.
+int64 bytes_of(Oid oid);
 
 /// Start of the UTC day that holds `at`.
 TimestampTz day_of(TimestampTz at);
@@ -43,6 +47,9 @@ const char* day_label(TimestampTz day, const char* suffix);
 /// Moves the rows that meet an SQL condition from one partition of `table` to another table like it, with
 /// another exported_at unless that is null.
 void move_rows(Oid table, Oid from, Oid to, const char* condition, const char* exported_at);
+
+/// Copies them.
+void copy_rows(Oid table, Oid from, Oid to, const char* condition);
 
 /// A table like `table`, with its policy and indexes, as a member of the extension, not attached.
 Oid make_detached(Oid table, const char* label, const char* comment);

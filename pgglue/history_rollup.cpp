@@ -9,6 +9,11 @@
 // Where the work stands is in the tables: the last hour on the side says what is done. Before the places are
 // changed both must have the same sums; if somebody deleted or added rows meanwhile, it starts over.
 //
+// A day that is as big as one with a busy server behind it is read in full only a few times, not once an
+// hour: how long after their buckets' start its rows were exported is found at the beginning and kept in the
+// comment on the side, so that the index on exported_at finds an hour's rows. Rows without a start of their
+// bucket, which are nobody's but the user's, are taken along as they are.
+//
 // A bucket at the end of a day is exported on the next one. Such rows are moved into the day of their bucket
 // first (one transaction, exported_at becomes the day's last microsecond), lest an hour be in two pieces.
 //
@@ -37,14 +42,17 @@ namespace {
 
 #include "generated/pgglue/history.inc"
 
-/// How the comment on a table on the side begins; the oid of the day follows.
+/// How the comment on a table on the side begins; the oid of the day and the two delays follow.
 constexpr char kSideComment[] = "Hours being made of ";
+constexpr char kSideDetails[] = "%u, whose rows were exported %lld to %lld microseconds after their start";
 
 constexpr int64 kHourUs = 3600 * USECS_PER_SEC;
 
 struct Side {
     Oid oid;
     Oid day;
+    /// exported_at of the day's rows is so much later than their bucket_start_time, in microseconds.
+    int64 least_delay_us, most_delay_us;
 };
 
 /// One value of a query that gives one row; false when it is NULL.
@@ -63,14 +71,18 @@ Side find_side() {
                  "JOIN pg_class AS c ON c.oid = d.objid WHERE d.classid = 'pg_class'::regclass "
                  "AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = %u AND d.deptype = 'e' "
                  "AND c.relkind = 'r' AND NOT c.relispartition "
-                 "AND obj_description(c.oid, 'pg_class') ~ '^%s[0-9]{1,10}$' ORDER BY c.oid LIMIT 1",
+                 "AND obj_description(c.oid, 'pg_class') ~ '^%s[0-9]{1,10},' ORDER BY c.oid LIMIT 1",
                  static_cast<int>(strlen(kSideComment)) + 1, get_extension_oid("pg_stat_monitor", false),
                  kSideComment);
     if (run_sql(sql) == 0) return side;
     bool is_null = false;
     side.oid = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
-    side.day =
-        static_cast<Oid>(strtoul(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2), nullptr, 10));
+    long long least = 0, most = 0;
+    if (sscanf(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2), kSideDetails, &side.day, &least,
+               &most) != 3)
+        side.day = InvalidOid;
+    side.least_delay_us = least;
+    side.most_delay_us = most;
     return side;
 }
 
@@ -92,27 +104,61 @@ void fetch_late_rows(Oid table, const History& history, const HistoryPart& day) 
     }
 }
 
+/// An interval of the rows of `day` that have a start, in microseconds; 0 where there is none.
+int64 ask_delay(const HistoryPart& day, const char* aggregate) {
+    Datum value = 0;
+    const bool found =
+        ask(psprintf("SELECT (extract(epoch FROM %s(exported_at - bucket_start_time)) * 1000000)::bigint "
+                     "FROM ONLY %s WHERE isfinite(bucket_start_time)",
+                     aggregate, qualified_name(day.oid)),
+            &value);
+    return found ? DatumGetInt64(value) : 0;
+}
+
 void begin_day(Oid table, const History& history, const HistoryPart& day) {
     fetch_late_rows(table, history, day);
-    make_detached(table, day_label(day.from, "_hours"), psprintf("%s%u", kSideComment, day.oid));
+    const char* details = psprintf(kSideDetails, day.oid, static_cast<long long>(ask_delay(day, "min")),
+                                   static_cast<long long>(ask_delay(day, "max")));
+    const Oid side =
+        make_detached(table, day_label(day.from, "_hours"), psprintf("%s%s", kSideComment, details));
+    copy_rows(table, day.oid, side, "isfinite(bucket_start_time) IS NOT TRUE");
+}
+
+/// The start of the first bucket that is not on the side yet; false when there is none.
+bool find_next(const Side& side, TimestampTz* start) {
+    const char* day = qualified_name(side.day);
+    const char* rest = "isfinite(bucket_start_time)";
+    Datum value = 0;
+    if (ask(psprintf("SELECT max(bucket_start_time) FROM ONLY %s WHERE %s", qualified_name(side.oid), rest),
+            &value)) {
+        const TimestampTz next = DatumGetTimestampTz(value) + kHourUs;
+        rest = psprintf("%s AND bucket_start_time >= %s AND exported_at >= %s", rest, instant_literal(next),
+                        instant_literal(next + side.least_delay_us));
+    }
+    if (!ask(psprintf("SELECT min(exported_at) FROM ONLY %s WHERE %s", day, rest), &value)) return false;
+    // The first that was exported need not be the first that began.
+    const TimestampTz first = DatumGetTimestampTz(value);
+    if (!ask(psprintf("SELECT min(bucket_start_time) FROM ONLY %s WHERE %s AND exported_at >= %s AND "
+                      "exported_at <= %s",
+                      day, rest, instant_literal(first),
+                      instant_literal(first + side.most_delay_us - side.least_delay_us)),
+             &value))
+        return false;
+    *start = DatumGetTimestampTz(value);
+    return true;
 }
 
 /// Merges the next hour that has rows; false when there is none.
 bool merge_hour(Oid table, const Side& side) {
-    Datum value = 0;
-    const char* after = "";
-    if (ask(psprintf("SELECT max(bucket_start_time) FROM ONLY %s", qualified_name(side.oid)), &value))
-        after =
-            psprintf("WHERE bucket_start_time >= %s", instant_literal(DatumGetTimestampTz(value) + kHourUs));
-    if (!ask(psprintf("SELECT date_trunc('hour', min(bucket_start_time), 'UTC') FROM ONLY %s %s",
-                      qualified_name(side.day), after),
-             &value))
-        return false;
-    const TimestampTz hour = DatumGetTimestampTz(value);
+    TimestampTz start = 0;
+    if (!find_next(side, &start)) return false;
+    const TimestampTz past = start % kHourUs;
+    const TimestampTz hour = start - (past < 0 ? past + kHourUs : past);
     const char* from = instant_literal(hour);
     const bool late = kLateMergeLast[0] != '\0' && get_attnum(table, kLateMergeLast) != InvalidAttrNumber;
-    const char* rows =
-        psprintf(kMergeRowsSql, qualified_name(side.day), from, instant_literal(hour + kHourUs));
+    const char* rows = psprintf(kMergeRowsSql, qualified_name(side.day), from,
+                                instant_literal(hour + kHourUs), instant_literal(hour + side.least_delay_us),
+                                instant_literal(hour + kHourUs + side.most_delay_us));
     const char* insert = psprintf(kMergeInsertSql, qualified_name(side.oid), late ? kLateMergeColumns : "",
                                   from, late ? kLateMergeValues : "");
     run_sql(psprintf("%s%s", rows, insert));
@@ -190,6 +236,11 @@ Progress merge_step(Oid table, TimestampTz before) {
         return Progress::more;
     }
     return Progress::nothing;
+}
+
+int64 side_bytes() {
+    const Side side = find_side();
+    return OidIsValid(side.oid) ? bytes_of(side.oid) : 0;
 }
 
 }  // namespace pgsm::glue

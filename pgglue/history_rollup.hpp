@@ -16,4 +16,7 @@ enum class Progress {
 /// merged, the oldest first.
 Progress merge_step(Oid table, TimestampTz before);
 
+/// Size of the table on the side with its indexes and TOAST; 0: there is none. SPI connected.
+int64 side_bytes();
+
 }  // namespace pgsm::glue

@@ -407,6 +407,8 @@ CREATE POLICY pg_stat_monitor_read ON pg_stat_monitor_default FOR SELECT TO PUBL
 ALTER TABLE pg_stat_monitor_default ENABLE ROW LEVEL SECURITY;
 -- Rows go out of it into partitions of their day, even where somebody publishes all tables.
 ALTER TABLE pg_stat_monitor_default REPLICA IDENTITY FULL;
+-- What subscribers go by when the partitions are published as the one table.
+ALTER TABLE pg_stat_monitor REPLICA IDENTITY FULL;
 
 -- Everybody sees everybody's counts, as in 2.3; the policy would hide the rows. It gives nothing else away.
 CREATE OR REPLACE FUNCTION histogram(_bucket integer, _quryid bigint)

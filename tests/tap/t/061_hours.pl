@@ -148,5 +148,24 @@ $hold->query_safe('COMMIT');
 $hold->quit;
 becomes("SELECT count(*) = 0 FROM pg_class WHERE relname LIKE '%hours' AND relkind = 'r'", 'and put in place');
 is(ask($node, "SELECT sum(calls) FROM pg_stat_monitor WHERE query = 'emptied'"), 1, 'what was deleted does not come back');
+
+# The limit of size counts the hours that are being made: with them it is passed, without them it is not.
+setting('rollup_after', '0');
+my $big = "INSERT INTO pg_stat_monitor (bucket, exported_at, userid, query, calls) SELECT g, day, 10, 'big', 1 FROM "
+    . "generate_series(1, %d) g, (SELECT date_trunc('day', now(), 'UTC') - interval '5 days' AS day) d";
+ask($node, sprintf($big, 1));
+becomes('SELECT NOT EXISTS (SELECT FROM pg_stat_monitor_default)', 'one more day');
+ask($node, sprintf($big, 40000));
+$hold = $node->background_psql('postgres');
+$hold->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM minute');
+setting('rollup_after', '1h');
+my $SIDE = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relname LIKE 'pg_stat_monitor%hours' AND relkind = 'r'";
+my $DAYS = "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'pg_stat_monitor'::regclass";
+becomes("SELECT ($SIDE) > 4 * 1024 * 1024", 'its rows are on the side as well');
+my $limit = ask($node, "SELECT ceil(($DAYS) / 1024.0 / 1024) + 2");
+setting('max_size', $limit);
+becomes("SELECT count(*) = 0 FROM pg_stat_monitor WHERE query = 'big'", 'the day goes');
+becomes("SELECT ($SIDE) IS NULL", 'and what was made of it');
+$hold->quit;
 is(ask($node, 'SELECT coalesce(last_error, $$none$$) FROM pg_stat_monitor_status'), 'none', 'no error');
 done_testing();
