@@ -56,6 +56,7 @@ struct Run {
             if (b != 0) break;
             for (std::uint32_t i = 0; i < store.header().buckets; ++i)
                 if (!store.bucket(i).exported) forgotten += calls_of(store, store.bucket(i));
+            forgotten += static_cast<std::int64_t>(store.header().usage.calls_lost);
             reset(store, now);
         }
     }

@@ -64,6 +64,8 @@ foreach my $second (1 .. 5)
 }
 is(calls_of($node, 'SELECT 820'), 5, 'what ran while the exporter was ended again and again is there');
 is(ask($node, 'SELECT buckets_lost FROM pg_stat_monitor_status'), 0, 'and no bucket was given up');
+$node->append_conf('postgresql.conf',
+    "pg_stat_monitor.pgsm_bucket_time = $BUCKET_S\npg_stat_monitor.pgsm_max_buckets = 2\n");
 
 # Where it is told to work in a database that is not there, it says so, and the statistics stay.
 $node->append_conf('postgresql.conf', $NO_EXPORTER);
