@@ -1,27 +1,20 @@
-// Planner, executor and utility hooks: they measure, keep the nesting depth, and hand on what they saw. Each
-// calls the previous hook exactly once, whatever happens.
+// Parser, planner and executor hooks (utility statements: utility_hook.cpp): they measure, keep the nesting
+// depth, and hand on what they saw. Each calls the previous hook exactly once, whatever happens.
 #include "core/api.hpp"
 
 #include "pgglue/active_query.hpp"
 #include "pgglue/collect.hpp"
-#include "pgglue/exporter_database.hpp"
 #include "pgglue/guarded.hpp"
 #include "pgglue/guc.hpp"
 #include "pgglue/install.hpp"
 #include "pgglue/shmem.hpp"
 #include "pgglue/tracking.hpp"
 
-#include <cstring>
-
 extern "C" {
 #include "access/parallel.h"
 #include "executor/executor.h"
-#include "nodes/plannodes.h"
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
-#include "tcop/tcopprot.h"
-#include "tcop/utility.h"
-#include "utils/backend_status.h"
 }
 
 namespace pgsm::glue {
@@ -29,6 +22,7 @@ namespace pgsm::glue {
 int tracking_suspended;
 int nesting_level;
 ExecutedStatement executed_statement;
+const Run* current_run;
 
 namespace {
 
@@ -38,53 +32,19 @@ ExecutorStart_hook_type prev_executor_start;
 ExecutorRun_hook_type prev_executor_run;
 ExecutorFinish_hook_type prev_executor_finish;
 ExecutorEnd_hook_type prev_executor_end;
-ProcessUtility_hook_type prev_process_utility;
-
-/// The executor run that the current code is directly inside of: the parent of the statements that it runs.
-/// Null at the top and in what is no run (utility statements, AFTER triggers), as in 2.3.
-struct Run {
-    int64 queryid;
-    const char* source;
-};
-const Run* current_run;
-
-int64 queryid_of(const PlannedStmt* plan) { return static_cast<int64>(plan->queryId); }
-
-bool off() { return pgsm_track == kTrackNone; }
-
-/// With pgsm_track = top nothing that has a parent is recorded, so parents are known under `all` only, as
-/// in 2.3.
-int64 parent_queryid() {
-    return pgsm_track == kTrackAll && current_run != nullptr ? current_run->queryid : 0;
-}
-
-/// What EXECUTE runs is recorded at EXECUTE's own level; PREPARE and DEALLOCATE do no work worth a row.
-bool is_run_by_itself(const Node* statement) {
-    return IsA(statement, ExecuteStmt) || IsA(statement, PrepareStmt) || IsA(statement, DeallocateStmt);
-}
 
 }  // namespace
 
 bool tracks_level(int level) {
-    if (off() || tracking_suspended != 0 || IsParallelWorker()) return false;
+    if (tracking_is_off() || tracking_suspended != 0 || IsParallelWorker()) return false;
     return pgsm_track == kTrackAll || level == 0;
 }
 
 namespace {
 
-/// True where the server itself knows the query id of what runs.
-inline bool is_reported() { return MyBEEntry != nullptr && MyBEEntry->st_query_id != 0; }
-
 /// A tracker that is off takes the short way: a test and a jump. What does more is not inlined behind it, so
 /// that it sets up no stack frame.
-inline bool has_nothing_to_do() { return off() && is_reported(); }
-
-/// Before what may fail. Of a message's statements the first is the client's, those inside it come later.
-inline void note_executed(int64 queryid) {
-    if (is_reported()) return;
-    const TimestampTz message_time = GetCurrentStatementStartTimestamp();
-    if (executed_statement.message_time != message_time) executed_statement = {queryid, message_time};
-}
+inline bool has_nothing_to_do() { return tracking_is_off() && queryid_is_reported(); }
 
 [[gnu::noinline]] void analyzed(ParseState* pstate, Query* query, JumbleStateArg jumble) {
     if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
@@ -94,7 +54,7 @@ inline void note_executed(int64 queryid) {
 }
 
 extern "C" void pgsm_post_parse_analyze(ParseState* pstate, Query* query, JumbleStateArg jumble) {
-    if (!off()) return analyzed(pstate, query, jumble);
+    if (!tracking_is_off()) return analyzed(pstate, query, jumble);
     if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
 }
 
@@ -118,7 +78,7 @@ PlannedStmt* nested_planner(PGSM_PLANNER_PARAMS) {
 
 [[gnu::noinline]] PlannedStmt* measured_planner(PGSM_PLANNER_PARAMS) {
     note_executed(static_cast<int64>(parse->queryId));
-    if (off()) return call_planner(PGSM_PLANNER_ARGS);
+    if (tracking_is_off()) return call_planner(PGSM_PLANNER_ARGS);
     if (!pgsm_track_planning || parse->queryId == 0 || !tracks_level(nesting_level))
         return nested_planner(PGSM_PLANNER_ARGS);
 
@@ -161,7 +121,7 @@ inline void call_executor_start(QueryDesc* query_desc, int flags) {
 }
 
 extern "C" void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
-    if (off()) return call_executor_start(query_desc, flags);
+    if (tracking_is_off()) return call_executor_start(query_desc, flags);
     tracked_start(query_desc, flags);
 }
 
@@ -191,7 +151,7 @@ inline void call_executor_run(PGSM_EXECUTOR_RUN_PARAMS) {
 
 [[gnu::noinline]] void measured_run(PGSM_EXECUTOR_RUN_PARAMS) {
     note_executed(queryid_of(query_desc->plannedstmt));
-    if (off()) return call_executor_run(PGSM_EXECUTOR_RUN_ARGS);
+    if (tracking_is_off()) return call_executor_run(PGSM_EXECUTOR_RUN_ARGS);
     const Run run{queryid_of(query_desc->plannedstmt), query_desc->sourceText};
     const Run* const outer = current_run;
     current_run = &run;
@@ -254,7 +214,7 @@ inline void call_executor_finish(QueryDesc* query_desc) {
 }
 
 extern "C" void pgsm_ExecutorFinish(QueryDesc* query_desc) {
-    if (off() || finish_is_empty(query_desc->estate)) return call_executor_finish(query_desc);
+    if (tracking_is_off() || finish_is_empty(query_desc->estate)) return call_executor_finish(query_desc);
     measured_finish(query_desc);
 }
 
@@ -265,131 +225,6 @@ extern "C" void pgsm_ExecutorEnd(QueryDesc* query_desc) {
         prev_executor_end(query_desc);
     else
         standard_ExecutorEnd(query_desc);
-}
-
-// utility
-
-void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
-                          ProcessUtilityContext context, ParamListInfo params, QueryEnvironment* environment,
-                          DestReceiver* dest, QueryCompletion* completion) {
-    if (prev_process_utility)
-        prev_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
-                             completion);
-    else
-        standard_ProcessUtility(pstmt, query_string, read_only_tree, context, params, environment, dest,
-                                completion);
-}
-
-void nested_process_utility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
-                            ProcessUtilityContext context, ParamListInfo params,
-                            QueryEnvironment* environment, DestReceiver* dest, QueryCompletion* completion) {
-    const Run* const outer = current_run;
-    current_run = nullptr;
-    nesting_level = nesting_level + 1;
-    PG_TRY();
-    {
-        call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
-                             completion);
-    }
-    PG_FINALLY();
-    {
-        nesting_level = nesting_level - 1;
-        current_run = outer;
-    }
-    PG_END_TRY();
-}
-
-bool is_our_extension(const Node* statement) {
-    const char* name = nullptr;
-    if (IsA(statement, CreateExtensionStmt))
-        name = reinterpret_cast<const CreateExtensionStmt*>(statement)->extname;
-    if (IsA(statement, AlterExtensionStmt))
-        name = reinterpret_cast<const AlterExtensionStmt*>(statement)->extname;
-    return name != nullptr && strcmp(name, "pg_stat_monitor") == 0;
-}
-
-/// A module that is called before us may have taken the id out of the statement (pg_stat_statements does);
-/// the server computes the same one again.
-int64 utility_queryid(PlannedStmt* pstmt, const char* query_string) {
-    if (pstmt->queryId != 0 || !IsQueryIdEnabled()) return queryid_of(pstmt);
-    Query query{};
-    query.type = T_Query;
-    query.commandType = CMD_UTILITY;
-    query.utilityStmt = pstmt->utilityStmt;
-    query.stmt_location = pstmt->stmt_location;
-    query.stmt_len = pstmt->stmt_len;
-    PGSM_JUMBLE_QUERY(&query, query_string);
-    return static_cast<int64>(query.queryId);
-}
-
-int64 utility_rows(const QueryCompletion* completion) {
-    if (completion == nullptr) return 0;
-    switch (completion->commandTag) {
-    case CMDTAG_COPY:
-    case CMDTAG_FETCH:
-    case CMDTAG_SELECT:
-    case CMDTAG_REFRESH_MATERIALIZED_VIEW:
-        return static_cast<int64>(completion->nprocessed);
-    default:
-        return 0;
-    }
-}
-
-[[gnu::noinline]] void measured_process_utility(PlannedStmt* pstmt, const char* query_string,
-                                                bool read_only_tree, ProcessUtilityContext context,
-                                                ParamListInfo params, QueryEnvironment* environment,
-                                                DestReceiver* dest, QueryCompletion* completion,
-                                                bool creates_extension) {
-    const Node* statement = pstmt->utilityStmt;
-    const SourceSlice slice{query_string, pstmt->stmt_location, pstmt->stmt_len};
-    const bool tracked = pgsm_track_utility && tracks_level(nesting_level);
-    const int64 queryid = tracked || nesting_level == 0 ? utility_queryid(pstmt, query_string) : 0;
-    note_executed(queryid);
-    if (!tracked || queryid == 0) {
-        nested_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
-                               completion);
-        if (creates_extension && store_ready()) note_extension_created();
-        return;
-    }
-
-    // The statement may be freed by its own execution (a transaction's end, DEALLOCATE): all is taken before.
-    Execution execution{};
-    execution.identity = identity_now(nesting_level == 0, parent_queryid());
-    execution.queryid = queryid;
-    execution.cmd_type = CMD_UTILITY;
-    execution.utility = true;
-    execution.slice = slice;
-    if (IsA(statement, CopyStmt)) execution.copied = reinterpret_cast<const CopyStmt*>(statement)->relation;
-    if ((execution.identity.flags & core::kHasParent) != 0) execution.parent_source = current_run->source;
-    const CpuReading cpu = begin_cpu_time(queryid);
-    const UsageStart start = begin_usage();
-
-    nested_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
-                           completion);
-
-    Usage used;
-    clear_usage(used);
-    add_usage(used, start);
-    set_exec_time(execution, used.ms);
-    execution.counters.hot.rows = utility_rows(completion);
-    end_cpu_time(queryid, cpu, execution.counters);
-    count_usage(execution.counters, used);
-    record_execution(execution);
-    if (creates_extension) note_extension_created();
-}
-
-extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
-                                    ProcessUtilityContext context, ParamListInfo params,
-                                    QueryEnvironment* environment, DestReceiver* dest,
-                                    QueryCompletion* completion) {
-    const Node* statement = pstmt->utilityStmt;
-    const bool creates_extension = is_our_extension(statement);
-    if (is_run_by_itself(statement) || (off() && !creates_extension))
-        call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
-                             completion);
-    else
-        measured_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
-                                 completion, creates_extension);
 }
 
 }  // namespace
@@ -408,8 +243,7 @@ void install_statement_hooks() {
     ExecutorFinish_hook = pgsm_ExecutorFinish;
     prev_executor_end = ExecutorEnd_hook;
     ExecutorEnd_hook = pgsm_ExecutorEnd;
-    prev_process_utility = ProcessUtility_hook;
-    ProcessUtility_hook = pgsm_ProcessUtility;
+    install_utility_hook();
 }
 
 }  // namespace pgsm::glue

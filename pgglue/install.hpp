@@ -5,6 +5,7 @@ namespace pgsm::glue {
 
 void install_shmem();
 void install_statement_hooks();
+void install_utility_hook();  // by install_statement_hooks()
 void install_log_hook();
 
 }  // namespace pgsm::glue

@@ -3,8 +3,14 @@
 
 #include "core/api.hpp"
 
+#include "pgglue/guc.hpp"
 #include "pgglue/pg.hpp"
 #include "pgglue/statement_text.hpp"
+
+extern "C" {
+#include "nodes/plannodes.h"
+#include "utils/backend_status.h"
+}
 
 namespace pgsm::glue {
 
@@ -26,5 +32,33 @@ struct ExecutedStatement {
     TimestampTz message_time;  // start of the client message; of an older one, this is nothing
 };
 extern ExecutedStatement executed_statement;
+
+/// The executor run that the current code is directly inside of: the parent of the statements that it runs.
+/// Null at the top and in what is no run (utility statements, AFTER triggers), as in 2.3.
+struct Run {
+    int64 queryid;
+    const char* source;
+};
+extern const Run* current_run;
+
+inline int64 queryid_of(const PlannedStmt* plan) { return static_cast<int64>(plan->queryId); }
+
+inline bool tracking_is_off() { return pgsm_track == kTrackNone; }
+
+/// With pgsm_track = top nothing that has a parent is recorded, so parents are known under `all` only, as
+/// in 2.3.
+inline int64 parent_queryid() {
+    return pgsm_track == kTrackAll && current_run != nullptr ? current_run->queryid : 0;
+}
+
+/// True where the server itself knows the query id of what runs.
+inline bool queryid_is_reported() { return MyBEEntry != nullptr && MyBEEntry->st_query_id != 0; }
+
+/// Before what may fail. Of a message's statements the first is the client's, those inside it come later.
+inline void note_executed(int64 queryid) {
+    if (queryid_is_reported()) return;
+    const TimestampTz message_time = GetCurrentStatementStartTimestamp();
+    if (executed_statement.message_time != message_time) executed_statement = {queryid, message_time};
+}
 
 }  // namespace pgsm::glue

@@ -1,0 +1,159 @@
+// The utility hook: what no executor runs. It calls the previous hook exactly once, whatever happens.
+#include "core/api.hpp"
+
+#include "pgglue/collect.hpp"
+#include "pgglue/cpu_time.hpp"
+#include "pgglue/exporter_database.hpp"
+#include "pgglue/guc.hpp"
+#include "pgglue/install.hpp"
+#include "pgglue/shmem.hpp"
+#include "pgglue/tracking.hpp"
+
+#include <cstring>
+
+extern "C" {
+#include "parser/analyze.h"
+#include "tcop/utility.h"
+}
+
+namespace pgsm::glue {
+namespace {
+
+ProcessUtility_hook_type prev_process_utility;
+
+/// What EXECUTE runs is recorded at EXECUTE's own level; PREPARE and DEALLOCATE do no work worth a row.
+bool is_run_by_itself(const Node* statement) {
+    return IsA(statement, ExecuteStmt) || IsA(statement, PrepareStmt) || IsA(statement, DeallocateStmt);
+}
+
+void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
+                          ProcessUtilityContext context, ParamListInfo params, QueryEnvironment* environment,
+                          DestReceiver* dest, QueryCompletion* completion) {
+    if (prev_process_utility)
+        prev_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                             completion);
+    else
+        standard_ProcessUtility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                                completion);
+}
+
+void nested_process_utility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
+                            ProcessUtilityContext context, ParamListInfo params,
+                            QueryEnvironment* environment, DestReceiver* dest, QueryCompletion* completion) {
+    const Run* const outer = current_run;
+    current_run = nullptr;
+    nesting_level = nesting_level + 1;
+    PG_TRY();
+    {
+        call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                             completion);
+    }
+    PG_FINALLY();
+    {
+        nesting_level = nesting_level - 1;
+        current_run = outer;
+    }
+    PG_END_TRY();
+}
+
+bool is_our_extension(const Node* statement) {
+    const char* name = nullptr;
+    if (IsA(statement, CreateExtensionStmt))
+        name = reinterpret_cast<const CreateExtensionStmt*>(statement)->extname;
+    if (IsA(statement, AlterExtensionStmt))
+        name = reinterpret_cast<const AlterExtensionStmt*>(statement)->extname;
+    return name != nullptr && strcmp(name, "pg_stat_monitor") == 0;
+}
+
+/// A module that is called before us may have taken the id out of the statement (pg_stat_statements does);
+/// the server computes the same one again.
+int64 utility_queryid(PlannedStmt* pstmt, const char* query_string) {
+    if (pstmt->queryId != 0 || !IsQueryIdEnabled()) return queryid_of(pstmt);
+    Query query{};
+    query.type = T_Query;
+    query.commandType = CMD_UTILITY;
+    query.utilityStmt = pstmt->utilityStmt;
+    query.stmt_location = pstmt->stmt_location;
+    query.stmt_len = pstmt->stmt_len;
+    PGSM_JUMBLE_QUERY(&query, query_string);
+    return static_cast<int64>(query.queryId);
+}
+
+int64 utility_rows(const QueryCompletion* completion) {
+    if (completion == nullptr) return 0;
+    switch (completion->commandTag) {
+    case CMDTAG_COPY:
+    case CMDTAG_FETCH:
+    case CMDTAG_SELECT:
+    case CMDTAG_REFRESH_MATERIALIZED_VIEW:
+        return static_cast<int64>(completion->nprocessed);
+    default:
+        return 0;
+    }
+}
+
+[[gnu::noinline]] void measured_process_utility(PlannedStmt* pstmt, const char* query_string,
+                                                bool read_only_tree, ProcessUtilityContext context,
+                                                ParamListInfo params, QueryEnvironment* environment,
+                                                DestReceiver* dest, QueryCompletion* completion,
+                                                bool creates_extension) {
+    const Node* statement = pstmt->utilityStmt;
+    const SourceSlice slice{query_string, pstmt->stmt_location, pstmt->stmt_len};
+    const bool tracked = pgsm_track_utility && tracks_level(nesting_level);
+    const int64 queryid = tracked || nesting_level == 0 ? utility_queryid(pstmt, query_string) : 0;
+    note_executed(queryid);
+    if (!tracked || queryid == 0) {
+        nested_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                               completion);
+        if (creates_extension && store_ready()) note_extension_created();
+        return;
+    }
+
+    // The statement may be freed by its own execution (a transaction's end, DEALLOCATE): all is taken before.
+    Execution execution{};
+    execution.identity = identity_now(nesting_level == 0, parent_queryid());
+    execution.queryid = queryid;
+    execution.cmd_type = CMD_UTILITY;
+    execution.utility = true;
+    execution.slice = slice;
+    if (IsA(statement, CopyStmt)) execution.copied = reinterpret_cast<const CopyStmt*>(statement)->relation;
+    if ((execution.identity.flags & core::kHasParent) != 0) execution.parent_source = current_run->source;
+    const CpuReading cpu = begin_cpu_time(queryid);
+    const UsageStart start = begin_usage();
+
+    nested_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                           completion);
+
+    Usage used;
+    clear_usage(used);
+    add_usage(used, start);
+    set_exec_time(execution, used.ms);
+    execution.counters.hot.rows = utility_rows(completion);
+    end_cpu_time(queryid, cpu, execution.counters);
+    count_usage(execution.counters, used);
+    record_execution(execution);
+    if (creates_extension) note_extension_created();
+}
+
+extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
+                                    ProcessUtilityContext context, ParamListInfo params,
+                                    QueryEnvironment* environment, DestReceiver* dest,
+                                    QueryCompletion* completion) {
+    const Node* statement = pstmt->utilityStmt;
+    const bool creates_extension = is_our_extension(statement);
+    if (is_run_by_itself(statement) || (tracking_is_off() && !creates_extension))
+        call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                             completion);
+    else
+        measured_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                                 completion, creates_extension);
+}
+
+}  // namespace
+
+void install_utility_hook() {
+    prev_process_utility = ProcessUtility_hook;
+    ProcessUtility_hook = pgsm_ProcessUtility;
+}
+
+}  // namespace pgsm::glue
