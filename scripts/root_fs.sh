@@ -93,7 +93,8 @@ root_fs_run() {
         exit "$status"' root_fs_run "$@"
 }
 
-# root_fs_copy_source SOURCE DIR The files of a checkout that git knows or would take; all of any other folder.
+# root_fs_copy_source SOURCE DIR The files of a checkout that git knows or would take; all of any other folder. They
+# are as new as the copy: what was built of another checkout must not look up to date.
 root_fs_copy_source() {
     rm -rf --one-file-system "$2"
     mkdir -p "$2"
@@ -101,8 +102,8 @@ root_fs_copy_source() {
         # What is deleted and not committed is still listed.
         git -c safe.directory='*' -C "$1" ls-files -coz --exclude-standard |
             (cd "$1" && while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done) |
-            tar -C "$1" -c --null -T - | tar -C "$2" -x --no-same-owner
+            tar -C "$1" -c --null -T - | tar -C "$2" -x -m --no-same-owner
     else
-        tar -C "$1" -c . | tar -C "$2" -x --no-same-owner
+        tar -C "$1" -c . | tar -C "$2" -x -m --no-same-owner
     fi
 }
