@@ -296,7 +296,9 @@ void start_afresh(Exporter& self, MemoryContext context) {
         note_losses();
         save_export_database();
         reserve_bucket_numbers();
-        sleep_on_latch(time_to_sleep(self, memory_waits));
+        // A signal that came together with the end of a worker has set the latch only once.
+        check_interrupts(self);
+        if (!self.fresh) sleep_on_latch(time_to_sleep(self, memory_waits));
     }
 }
 
