@@ -117,11 +117,16 @@ void fold_rest(Store copy, Bucket& bucket, std::uint32_t top, std::span<Ref> scr
     if (kept < n)
         std::nth_element(scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(kept),
                          scratch.begin() + static_cast<std::ptrdiff_t>(n), more_time);
-    std::sort(scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(kept), more_time);
     for (std::size_t i = kept; i < n; ++i)
         static_cast<void>(fold_entry(copy, bucket, *copy.entry(scratch[i])));
 
-    // The list anew: the kept ones by falling time, then the residuals.
+    // The list anew: the kept ones by query id, then the residuals.
+    const auto by_queryid = [copy](Ref a, Ref b) noexcept {
+        const Entry& left = *copy.entry(a);
+        const Entry& right = *copy.entry(b);
+        return left.queryid != right.queryid ? left.queryid < right.queryid : left.identity < right.identity;
+    };
+    std::sort(scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(kept), by_queryid);
     Ref* link = &bucket.first_entry;
     for (std::size_t i = 0; i < kept; ++i) {
         *link = scratch[i];

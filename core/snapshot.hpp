@@ -26,8 +26,8 @@ void copy_entry(Store from, Store to, const Entry& entry) noexcept;
 void copy_texts(Store from, Store to) noexcept;
 
 /// Adds everything but the `top` entries of most execution time to residual entries, in a private copy.
-/// `scratch` has room for bucket.entries references. The bucket's list is then: the top ones by falling time,
-/// then the residual entries.
+/// `scratch` has room for bucket.entries references. The bucket's list is then: the top ones by query id, as
+/// an index on it likes them, then the residual entries.
 void fold_rest(Store copy, Bucket& bucket, std::uint32_t top, std::span<Ref> scratch) noexcept;
 
 /// A row. Its texts point into the store. `exported_at_us`: kLive for rows that are not exported.

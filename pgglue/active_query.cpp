@@ -26,31 +26,7 @@ void unlink(ActiveQuery* query) {
     }
 }
 
-Execution execution_of(const ActiveQuery& query) {
-    Execution execution{};
-    execution.identity = query.identity;
-    execution.queryid = query.queryid;
-    if (query.planning != nullptr) execution.counters = *query.planning;
-    set_exec_time(execution, query.used.ms);
-    execution.counters.hot.rows = PGSM_ROWS_PROCESSED(query.estate);
-    end_cpu_time(execution.queryid, query.cpu, execution.counters);
-    count_usage(execution.counters, query.used);
-#if PGSM_HAS_WAL_AND_WORKER_COUNTS
-    execution.counters.jit.parallel_workers_to_launch = query.estate->es_parallel_workers_to_launch;
-    execution.counters.jit.parallel_workers_launched = query.estate->es_parallel_workers_launched;
-#endif
-    execution.cmd_type = static_cast<uint8>(query.operation);
-    execution.slice = query.slice;
-    return execution;
-}
-
-/// In an abort: no catalog, and the plan and what JIT measured may be gone.
-extern "C" void drop_query(void* arg) {
-    auto* query = static_cast<ActiveQuery*>(arg);
-    if (query->state == QueryState::kRecorded) return;
-    unlink(query);
-    if (query->state == QueryState::kRanToEnd) record_execution(execution_of(*query));
-}
+extern "C" void forget_freed_query(void* arg) { unlink(static_cast<ActiveQuery*>(arg)); }
 
 struct Planning {
     int64 queryid;  // 0: free
@@ -101,14 +77,9 @@ ActiveQuery* start_query(QueryDesc* query_desc) {
     clear_usage(query->used);
     query->planning = nullptr;
     query->query_desc = query_desc;
-    query->estate = query_desc->estate;
-    query->queryid = static_cast<int64>(query_desc->plannedstmt->queryId);
-    query->slice = slice_of(query_desc);
-    query->operation = query_desc->operation;
-    query->state = QueryState::kUnfinished;
     query->next = newest_query;
     newest_query = query;
-    query->on_free.func = drop_query;
+    query->on_free.func = forget_freed_query;
     query->on_free.arg = query;
     MemoryContextRegisterResetCallback(context, &query->on_free);
     return query;
@@ -122,18 +93,27 @@ ActiveQuery* find_query(const QueryDesc* query_desc) {
 
 void end_query(ActiveQuery* query, QueryDesc* query_desc, const char* parent_source) {
     unlink(query);
-    query->state = QueryState::kRecorded;
-    Execution execution = execution_of(*query);
-    if (query->estate->es_jit != nullptr) add_jit(execution.counters, query->estate->es_jit->instr);
+    const PlannedStmt* plan = query_desc->plannedstmt;
+    const EState* estate = query_desc->estate;
+    Execution execution{};
+    execution.identity = query->identity;
+    execution.queryid = static_cast<int64>(plan->queryId);
+    if (query->planning != nullptr) execution.counters = *query->planning;
+    set_exec_time(execution, query->used.ms);
+    execution.counters.hot.rows = PGSM_ROWS_PROCESSED(estate);
+    end_cpu_time(execution.queryid, query->cpu, execution.counters);
+    count_usage(execution.counters, query->used);
+    if (estate->es_jit != nullptr) add_jit(execution.counters, estate->es_jit->instr);
+#if PGSM_HAS_WAL_AND_WORKER_COUNTS
+    execution.counters.jit.parallel_workers_to_launch = estate->es_parallel_workers_to_launch;
+    execution.counters.jit.parallel_workers_launched = estate->es_parallel_workers_launched;
+#endif
+    execution.cmd_type = static_cast<uint8>(query_desc->operation);
+    execution.slice = {query_desc->sourceText, plan->stmt_location, plan->stmt_len};
     execution.query_desc = query_desc;
     execution.parent_source = parent_source;
-    if (pgsm_enable_query_plan && query->operation == CMD_SELECT) explain_execution(execution);
+    if (pgsm_enable_query_plan && query_desc->operation == CMD_SELECT) explain_execution(execution);
     record_execution(execution);
-}
-
-SourceSlice slice_of(const QueryDesc* query_desc) {
-    const PlannedStmt* plan = query_desc->plannedstmt;
-    return {query_desc->sourceText, plan->stmt_location, plan->stmt_len};
 }
 
 void remember_planning(int64 queryid, int level, const core::Counters& planning) {

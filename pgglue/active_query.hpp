@@ -9,24 +9,11 @@
 
 namespace pgsm::glue {
 
-enum class QueryState : uint8 {
-    kUnfinished,  // not run, or not to its end; or what runs now may still fail
-    kRanToEnd,    // only its ExecutorEnd is missing
-    kRecorded,
-};
-
-/// A query between ExecutorStart and ExecutorEnd. Lives in the query's own memory context, so that an error,
-/// which skips ExecutorEnd, takes it away together with the query. If it had run to its end by then (a later
-/// statement failed while its portal was open) it is recorded nevertheless. For that it has copies of what
-/// belongs to the plan, which is freed earlier.
+/// A query between ExecutorStart and the end of its last run, or ExecutorEnd. Lives in the query's own memory
+/// context, so that an error, which skips ExecutorEnd, takes it away together with the query.
 struct ActiveQuery {
     ActiveQuery* next;
     const QueryDesc* query_desc;
-    const EState* estate;
-    int64 queryid;
-    SourceSlice slice;
-    CmdType operation;
-    QueryState state;
     core::Identity identity;
     CpuReading cpu;
     Usage used;                // by its executor runs and finish
@@ -45,9 +32,6 @@ ActiveQuery* find_query(const QueryDesc* query_desc);
 /// Records the query and forgets it. `parent_source`: text of the direct parent, null if there is none.
 /// Takes the store lock (record_execution()).
 void end_query(ActiveQuery* query, QueryDesc* query_desc, const char* parent_source);
-
-/// The statement's place in what the client sent.
-SourceSlice slice_of(const QueryDesc* query_desc);
 
 /// Keeps what planning cost until the plan is executed, or the transaction ends. Several calls for one
 /// statement add up.

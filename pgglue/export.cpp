@@ -9,8 +9,6 @@
 // Rows lie on the disk for days, and most of an array of counts is zeros: values are compressed here, because
 // PostgreSQL does it only for rows of more than 2 kB. The rows of a bucket are written in the order of the
 // index on bucket and query id, which then grows at its end only and is half as big.
-#include <algorithm>
-
 #include "core/api.hpp"
 
 #include "pgglue/export_stamps.hpp"
@@ -192,17 +190,6 @@ void write_row(Job& job, SPIPlanPtr plan, const core::Bucket& bucket, const core
     MemoryContextReset(job.row_context);
 }
 
-/// The bucket's entries by query id.
-core::Ref* sort_entries(core::Store copy, const core::Bucket& bucket) {
-    auto* sorted = static_cast<core::Ref*>(MemoryContextAllocExtended(
-        CurrentMemoryContext, bucket.entries * sizeof(core::Ref), MCXT_ALLOC_HUGE));
-    core::Ref* end = sorted;
-    for (core::Ref at = bucket.first_entry; at != 0; at = copy.entry(at)->list_next) *end++ = at;
-    std::sort(sorted, end,
-              [copy](core::Ref a, core::Ref b) { return copy.entry(a)->queryid < copy.entry(b)->queryid; });
-    return sorted;
-}
-
 /// `argument` is the Job.
 void write_buckets(void* argument) {
     Job& job = *static_cast<Job*>(argument);
@@ -214,12 +201,10 @@ void write_buckets(void* argument) {
         job.copy.header().spare_next = core::region_bytes(job.copy.header().config);
         core::fold_rest(job.copy, *bucket, static_cast<uint32>(pgsm_export_top_n),
                         {job.scratch, job.scratch_count});
-        core::Ref* sorted = sort_entries(job.copy, *bucket);
-        for (uint32 n = 0; n < bucket->entries; ++n) {
+        for (core::Ref at = bucket->first_entry; at != 0; at = job.copy.entry(at)->list_next) {
             CHECK_FOR_INTERRUPTS();
-            write_row(job, plan, *bucket, *job.copy.entry(sorted[n]));
+            write_row(job, plan, *bucket, *job.copy.entry(at));
         }
-        pfree(sorted);
     }
 }
 

@@ -135,11 +135,13 @@ void record_query(ActiveQuery* query, QueryDesc* query_desc) {
     end_query(query, query_desc, in_parent ? current_run->source : nullptr);
 }
 
-/// True when nothing but cleaning up comes after a run with this limit. Clients are told then that the
-/// statement is complete, though its portal, and so its ExecutorEnd, may wait for their next message.
-bool is_last_run(const ActiveQuery& query, uint64 count) {
-    constexpr int kMayRunAgain = EXEC_FLAG_REWIND | EXEC_FLAG_BACKWARD;
-    return count == 0 && finish_is_empty(query.estate) && (query.estate->es_top_eflags & kMayRunAgain) == 0;
+/// True when a run with this limit has reached the end and nothing is left to finish. Clients are told then
+/// that the statement is complete, though its portal may wait for their next message and, should that fail,
+/// is dropped without an ExecutorEnd. What a cursor that scrolls back runs again is in the rows of its
+/// FETCHes.
+bool has_ended(const EState* estate, ScanDirection direction, uint64 count) {
+    return ScanDirectionIsForward(direction) && (count == 0 || estate->es_processed < count) &&
+           finish_is_empty(estate);
 }
 
 inline void call_executor_run(PGSM_EXECUTOR_RUN_PARAMS) {
@@ -158,10 +160,7 @@ inline void call_executor_run(PGSM_EXECUTOR_RUN_PARAMS) {
     nesting_level = nesting_level + 1;
     ActiveQuery* const query = find_query(query_desc);
     UsageStart start;
-    if (query != nullptr) {
-        query->state = QueryState::kUnfinished;
-        start = begin_usage();
-    }
+    if (query != nullptr) start = begin_usage();
     PG_TRY();
     { call_executor_run(PGSM_EXECUTOR_RUN_ARGS); }
     PG_FINALLY();
@@ -172,10 +171,7 @@ inline void call_executor_run(PGSM_EXECUTOR_RUN_PARAMS) {
     PG_END_TRY();
     if (query == nullptr) return;
     add_usage(query->used, start);
-    if (is_last_run(*query, count))
-        record_query(query, query_desc);
-    else if (count == 0 || query->estate->es_processed < count)
-        query->state = QueryState::kRanToEnd;
+    if (has_ended(query_desc->estate, direction, count)) record_query(query, query_desc);
 }
 
 extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
@@ -196,10 +192,7 @@ inline void call_executor_finish(QueryDesc* query_desc) {
     nesting_level = nesting_level + 1;
     ActiveQuery* const query = find_query(query_desc);
     UsageStart start;
-    if (query != nullptr) {
-        query->state = QueryState::kUnfinished;
-        start = begin_usage();
-    }
+    if (query != nullptr) start = begin_usage();
     PG_TRY();
     { call_executor_finish(query_desc); }
     PG_FINALLY();
@@ -208,9 +201,7 @@ inline void call_executor_finish(QueryDesc* query_desc) {
         current_run = outer;
     }
     PG_END_TRY();
-    if (query == nullptr) return;
-    add_usage(query->used, start);
-    query->state = QueryState::kRanToEnd;
+    if (query != nullptr) add_usage(query->used, start);
 }
 
 extern "C" void pgsm_ExecutorFinish(QueryDesc* query_desc) {

@@ -1,7 +1,9 @@
 #include "store_fixture.hpp"
 
+#include <algorithm>
 #include <random>
 #include <type_traits>
+#include <vector>
 
 using namespace pgsm::core;
 using namespace pgsm::core::test;
@@ -264,7 +266,7 @@ TEST_CASE("snapshot: a copy shows the same rows and does not follow the original
     CHECK(at == before.size());
 }
 
-TEST_CASE("snapshot: the top ones by time are kept, in that order, and the rest adds up") {
+TEST_CASE("snapshot: the top ones by time are kept, by query id, and the rest adds up") {
     for (const std::uint32_t cells : {22u, 52u}) {
         OwnStore own(config_of(1024 * 1024, 256 * 1024, cells));
         const Store store = own.store;
@@ -283,6 +285,11 @@ TEST_CASE("snapshot: the top ones by time are kept, in that order, and the rest 
             for (const std::int64_t number : {1, 2}) {
                 Bucket& bucket = *copy.bucket(number);
                 const Sums before = sums_of(store, bucket);
+                std::vector<double> times;
+                each_entry(copy.store, bucket,
+                           [&](const Entry& entry) { times.push_back(entry.hot.exec.total); });
+                std::sort(times.rbegin(), times.rend());
+                times.resize(std::min(top, 400u));
                 copy.fold(bucket, top);
                 const Sums after = sums_of(copy.store, bucket);
                 check_equal(after.counters, before.counters);
@@ -290,15 +297,19 @@ TEST_CASE("snapshot: the top ones by time are kept, in that order, and the rest 
                 CHECK(bucket.entries - bucket.residuals == std::min(top, 400u));
                 CHECK(bucket.residuals <= std::min(200u, 400u - std::min(top, 400u)));
                 CHECK((top != 0 || bucket.residuals == 200));
-                double last = 1e300;
+                std::int64_t last = INT64_MIN;
+                std::vector<double> kept;
                 std::uint32_t listed = 0;
                 each_entry(copy.store, bucket, [&](const Entry& entry) {
                     const bool residual = (entry.flags & kResidual) != 0;
                     CHECK(residual == (listed++ >= std::min(top, 400u)));
                     if (residual) return;
-                    CHECK(entry.hot.exec.total <= last);
-                    last = entry.hot.exec.total;
+                    CHECK(entry.queryid > last);
+                    last = entry.queryid;
+                    kept.push_back(entry.hot.exec.total);
                 });
+                std::sort(kept.rbegin(), kept.rend());
+                CHECK(kept == times);
                 CHECK(listed == bucket.entries);
             }
             CHECK(copy.store.header().usage.cells_lost == 0);
