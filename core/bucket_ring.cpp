@@ -129,11 +129,6 @@ void make_slot(Store store) noexcept {
 
 }  // namespace
 
-bool rotation_due(Store store, std::int64_t now_us) noexcept {
-    const Bucket& running = store.running();
-    return now_us >= running.end_us || now_us < running.start_us - store.header().config.bucket_us;
-}
-
 void rotate(Store store, std::int64_t now_us, std::uint32_t keep_ended) noexcept {
     Header& header = store.header();
     Bucket& running = store.running();

@@ -32,22 +32,27 @@ struct Identity {
     std::uint64_t session_hash;  ///< of application name and client address
     std::int64_t parent_queryid;
     std::int64_t planid;
-    std::uint8_t flags;      ///< of EntryFlag: kTopLevel, kError, kHasParent, kHasPlan
-    std::uint8_t unused[7];  ///< zero: the struct is hashed as bytes
+    std::uint8_t flags;  ///< of EntryFlag: kTopLevel, kError, kHasParent, kHasPlan
+    std::uint8_t unused[7];
 };
 static_assert(ShmemPod<Identity> && sizeof(Identity) == 40);
 
-/// Each statement comes by here, so the five words go through the finaliser of SplitMix64 (Steele, Lea, Flood
-/// 2014) in place; session_hash has the variable part in it and is XXH3.
+/// Each statement comes by here, so the words go through the finaliser of SplitMix64 (Steele, Lea, Flood
+/// 2014) in place; session_hash has the variable part in it and is XXH3. Most statements have neither a
+/// parent nor a plan.
 inline std::uint64_t identity_hash(const Identity& identity) noexcept {
-    std::uint64_t words[sizeof(Identity) / sizeof(std::uint64_t)];
-    std::memcpy(words, &identity, sizeof words);
     std::uint64_t h = 0;
-    for (const std::uint64_t word : words) {
+    const auto mix = [&h](std::uint64_t word) noexcept {
         h = (h ^ word) + 0x9e3779b97f4a7c15;
         h = (h ^ h >> 30) * 0xbf58476d1ce4e5b9;
         h = (h ^ h >> 27) * 0x94d049bb133111eb;
         h ^= h >> 31;
+    };
+    mix(std::uint64_t{identity.userid} << 32 | identity.dbid);
+    mix(identity.session_hash ^ identity.flags);
+    if ((identity.parent_queryid | identity.planid) != 0) {
+        mix(static_cast<std::uint64_t>(identity.parent_queryid));
+        mix(static_cast<std::uint64_t>(identity.planid));
     }
     return h;
 }

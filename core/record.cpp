@@ -9,17 +9,18 @@ namespace pgsm::core {
 namespace {
 
 template <std::uint32_t kPart>
-std::uint32_t part_bit(const Counters& sample) noexcept {
+std::uint32_t part_bit(const Sample& sample) noexcept {
+    if ((sample.made() >> kPart & 1) == 0) return 0;
     std::uint64_t words[kColdPartSize[kPart] / sizeof(std::uint64_t)];
-    std::memcpy(words, reinterpret_cast<const std::byte*>(&sample) + kColdPartOffset[kPart], sizeof words);
+    std::memcpy(words, sample.bytes_of(kPart), sizeof words);
     std::uint64_t any = 0;
     for (const std::uint64_t word : words) any |= word;
     return static_cast<std::uint32_t>(any != 0) << kPart;
 }
 
-/// nonzero_parts() for the path of every statement: a counter that is zero is all zero bits, so whole words
-/// will do.
-std::uint32_t parts_of(const Counters& sample) noexcept {
+/// The parts in which something was counted. A counter that is zero is all zero bits, so whole words will do.
+std::uint32_t parts_of(const Sample& sample) noexcept {
+    if (sample.made() == 0) return 0;
     return [&]<std::uint32_t... kPart>(std::integer_sequence<std::uint32_t, kPart...>) noexcept {
         return (part_bit<kPart>(sample) | ... | 0u);
     }
@@ -41,23 +42,26 @@ bool has_cell(const Entry& entry, std::uint32_t cell) noexcept {
     return add_inline(trial, cell, 1);
 }
 
-void add_cell(Store store, Entry& entry, std::uint32_t cell) noexcept {
-    if (cell == kNoCell) return;
-    if (entry.cells != 0)
-        ++store.cells(entry.cells)[cell];
-    else
-        static_cast<void>(add_inline(entry.cell, cell, 1));  // has_cell() has said that it can
+/// False, and nothing changed, when has_cell() is false.
+bool add_cell(Store store, Entry& entry, std::uint32_t cell) noexcept {
+    if (cell == kNoCell) return true;
+    if (entry.cells == 0) return add_inline(entry.cell, cell, 1);
+    ++store.cells(entry.cells)[cell];
+    return true;
 }
 
-void add(Store store, Entry& entry, const Counters& sample, std::uint32_t parts,
-         std::uint32_t cell) noexcept {
-    merge(entry.hot, sample.hot);
+void add_counters(Store store, Entry& entry, const Sample& sample, std::uint32_t parts) noexcept {
+    merge(entry.hot, sample.hot());
     for (; parts != 0; parts &= parts - 1) {
         const auto part = static_cast<std::uint32_t>(std::countr_zero(parts));
-        merge_part(static_cast<Part>(part), store.part(entry.parts[part]),
-                   reinterpret_cast<const std::byte*>(&sample) + kColdPartOffset[part]);
+        merge_part(static_cast<Part>(part), store.part(entry.parts[part]), sample.bytes_of(part));
     }
-    add_cell(store, entry, cell);
+}
+
+/// After ensure_parts().
+void add(Store store, Entry& entry, const Sample& sample, std::uint32_t cell) noexcept {
+    add_counters(store, entry, sample, parts_of(sample));
+    static_cast<void>(add_cell(store, entry, cell));
 }
 
 Ref intern(Store store, std::string_view text, TextUse use) noexcept {
@@ -140,26 +144,27 @@ Entry* copy_entry_of_before(Store store, Bucket& bucket, const Key& key, bool no
 
 /// Adds a sample that no entry of its own can take to the residual entry of its owner.
 Status fold_sample(Store store, Bucket& bucket, std::uint32_t userid, std::uint32_t dbid,
-                   const Counters& sample, std::uint32_t cell) noexcept {
+                   const Sample& sample, std::uint32_t cell) noexcept {
     Header& header = store.header();
     Entry* residual = find_residual(store, bucket, userid, dbid);
     for (Ref at = bucket.first_residual; residual == nullptr && at != 0; at = store.entry(at)->hash_next)
         residual = store.entry(at);
     if (residual != nullptr && ensure_parts(store, bucket, *residual, sample, cell)) {
-        add(store, *residual, sample, parts_of(sample), cell);
+        add(store, *residual, sample, cell);
         ++header.usage.samples_folded;
         return Status::kFolded;
     }
-    header.usage.calls_lost += static_cast<std::uint64_t>(sample.hot.exec.count);
+    header.usage.calls_lost += static_cast<std::uint64_t>(sample.hot().exec.count);
     return Status::kLost;
 }
 
 }  // namespace
 
-bool try_apply(Store store, Entry& entry, const Counters& sample, std::uint32_t cell) noexcept {
+bool try_apply(Store store, Entry& entry, const Sample& sample, std::uint32_t cell) noexcept {
     const std::uint32_t parts = parts_of(sample);
-    if (missing_parts(entry, parts) != 0 || !has_cell(entry, cell)) return false;
-    add(store, entry, sample, parts, cell);
+    if (parts != 0 && missing_parts(entry, parts) != 0) return false;
+    if (!add_cell(store, entry, cell)) return false;
+    add_counters(store, entry, sample, parts);
     return true;
 }
 
@@ -167,7 +172,7 @@ std::uint32_t cells_bytes(Store store) noexcept {
     return store.header().config.histogram_cells * static_cast<std::uint32_t>(sizeof(std::int64_t));
 }
 
-bool ensure_parts(Store store, Bucket& bucket, Entry& entry, const Counters& sample,
+bool ensure_parts(Store store, Bucket& bucket, Entry& entry, const Sample& sample,
                   std::uint32_t cell) noexcept {
     const std::uint32_t parts = parts_of(sample);
     // What is missing is asked anew each time: evict() may have given parts and cells to a residual entry.
@@ -189,7 +194,7 @@ bool ensure_parts(Store store, Bucket& bucket, Entry& entry, const Counters& sam
 }
 
 Status record(Store store, const Key& key, const Description* description, bool normalized,
-              const Counters& sample, std::uint32_t cell, std::int64_t now_us) noexcept {
+              const Sample& sample, std::uint32_t cell, std::int64_t now_us) noexcept {
     Bucket& bucket = store.running();
     Entry* entry = find(store, bucket.seq, key);
     if (entry == nullptr && description == nullptr) {
@@ -205,7 +210,7 @@ Status record(Store store, const Key& key, const Description* description, bool 
                                sample, cell);
     }
     if (ensure_parts(store, bucket, *entry, sample, cell)) {
-        add(store, *entry, sample, parts_of(sample), cell);
+        add(store, *entry, sample, cell);
         return Status::kOk;
     }
     return fold_sample(store, bucket, entry->userid, entry->dbid, sample, cell);

@@ -13,6 +13,7 @@
 
 #include "core/entry.hpp"
 #include "core/heap.hpp"
+#include "core/sample.hpp"
 #include "core/status.hpp"
 #include "core/text_arena.hpp"
 
@@ -93,7 +94,8 @@ struct Store {
     Bucket* ring() const noexcept { return reinterpret_cast<Bucket*>(base + header().ring_offset); }
     /// The bucket at `position`, 0 the oldest, buckets - 1 the running one.
     Bucket& bucket(std::uint32_t position) const noexcept {
-        return ring()[(header().oldest + position) % header().ring_slots];
+        const std::uint32_t slot = header().oldest + position;  // a division would take longer than the rest
+        return ring()[slot < header().ring_slots ? slot : slot - header().ring_slots];
     }
     Bucket& running() const noexcept { return bucket(header().buckets - 1); }
     Entry* entry(Ref ref) const noexcept {
@@ -140,7 +142,7 @@ void unlink_from_chain(Store store, Entry& entry) noexcept;
 
 /// Adds an execution if the entry has all the parts that it needs; false, and nothing changed, if it has not.
 /// Lock: the entry's, and the store lock at least shared.
-bool try_apply(Store store, Entry& entry, const Counters& sample, std::uint32_t cell) noexcept;
+bool try_apply(Store store, Entry& entry, const Sample& sample, std::uint32_t cell) noexcept;
 
 /// Adds an execution to the running bucket, making the entry, its parts and room for them when they are
 /// missing. `description` may be null: kNeedsDescription then tells that a new entry has to be made. `cell`
@@ -148,7 +150,7 @@ bool try_apply(Store store, Entry& entry, const Counters& sample, std::uint32_t 
 /// statement in the bucket before serve, if they are of the wanted kind
 /// (`normalized`).
 Status record(Store store, const Key& key, const Description* description, bool normalized,
-              const Counters& sample, std::uint32_t cell, std::int64_t now_us) noexcept;
+              const Sample& sample, std::uint32_t cell, std::int64_t now_us) noexcept;
 constexpr std::uint32_t kNoCell = UINT32_MAX;
 
 /// Replaces the notes of an entry (an error row shows its latest message). Lock: exclusive.
@@ -174,7 +176,7 @@ bool fold_entry(Store store, Bucket& bucket, Entry& from) noexcept;
 
 /// Gives an entry the parts and cells that `sample` needs, evicting others for them. False when there is no
 /// room: no count has changed then, though some parts may be there already. Lock: exclusive.
-bool ensure_parts(Store store, Bucket& bucket, Entry& entry, const Counters& sample,
+bool ensure_parts(Store store, Bucket& bucket, Entry& entry, const Sample& sample,
                   std::uint32_t cell) noexcept;
 
 /// A block of the entry heap for `bucket`, or 0.
@@ -190,7 +192,10 @@ void spread_cells(Store store, Entry& entry, Ref block) noexcept;
 // bucket_ring.cpp
 
 /// True when the running bucket's time is over (or the clock went back by more than a bucket).
-bool rotation_due(Store store, std::int64_t now_us) noexcept;
+inline bool rotation_due(Store store, std::int64_t now_us) noexcept {
+    const Bucket& running = store.running();
+    return now_us >= running.end_us || now_us < running.start_us - store.header().config.bucket_us;
+}
 
 /// Ends the running bucket, whether its time is over or not, and opens the next one. An empty one is not
 /// ended: it goes on while its time does, then it starts anew under the same number. `keep_ended`: how many

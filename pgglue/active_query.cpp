@@ -57,14 +57,6 @@ void count_lost_call() {
     unlock_store();
 }
 
-void merge_counters(core::Counters& into, const core::Counters& from) {
-    core::merge(into.hot, from.hot);
-    core::merge(into.io, from.io);
-    core::merge(into.buffers, from.buffers);
-    core::merge(into.plan, from.plan);
-    core::merge(into.jit, from.jit);
-}
-
 }  // namespace
 
 ActiveQuery* start_query(QueryDesc* query_desc) {
@@ -95,18 +87,21 @@ void end_query(ActiveQuery* query, QueryDesc* query_desc, const char* parent_sou
     unlink(query);
     const PlannedStmt* plan = query_desc->plannedstmt;
     const EState* estate = query_desc->estate;
-    Execution execution{};
+    Execution execution;
     execution.identity = query->identity;
     execution.queryid = static_cast<int64>(plan->queryId);
-    if (query->planning != nullptr) execution.counters = *query->planning;
+    if (query->planning != nullptr) execution.sample = *query->planning;
     set_exec_time(execution, query->used.ms);
-    execution.counters.hot.rows = PGSM_ROWS_PROCESSED(estate);
-    end_cpu_time(execution.queryid, query->cpu, execution.counters);
-    count_usage(execution.counters, query->used);
-    if (estate->es_jit != nullptr) add_jit(execution.counters, estate->es_jit->instr);
+    execution.sample.hot().rows = PGSM_ROWS_PROCESSED(estate);
+    end_cpu_time(execution.queryid, query->cpu, execution.sample.hot());
+    count_usage(execution.sample, query->used);
+    if (estate->es_jit != nullptr) add_jit(execution.sample, estate->es_jit->instr);
 #if PGSM_HAS_WAL_AND_WORKER_COUNTS
-    execution.counters.jit.parallel_workers_to_launch = estate->es_parallel_workers_to_launch;
-    execution.counters.jit.parallel_workers_launched = estate->es_parallel_workers_launched;
+    if (estate->es_parallel_workers_to_launch != 0) {
+        core::JitPart& jit = execution.sample.cold(&core::Counters::jit);
+        jit.parallel_workers_to_launch = estate->es_parallel_workers_to_launch;
+        jit.parallel_workers_launched = estate->es_parallel_workers_launched;
+    }
 #endif
     execution.cmd_type = static_cast<uint8>(query_desc->operation);
     execution.slice = {query_desc->sourceText, plan->stmt_location, plan->stmt_len};
@@ -116,17 +111,18 @@ void end_query(ActiveQuery* query, QueryDesc* query_desc, const char* parent_sou
     record_execution(execution);
 }
 
-void remember_planning(int64 queryid, int level, const core::Counters& planning) {
+void remember_planning(int64 queryid, int level, const core::Sample& planning) {
     static bool watching;  // most backends never come here, and pay nothing at their transactions' ends
     watching = watching || without_error(watch_transactions, nullptr);
     if (!watching) return;
     for (Planning& known : plannings) {
         if (known.queryid == queryid && known.level == level) {
-            merge_counters(known.counters, planning);
+            planning.add_to(known.counters);
             return;
         }
     }
-    plannings[next_planning] = {queryid, level, planning};
+    plannings[next_planning] = {queryid, level, {}};
+    planning.add_to(plannings[next_planning].counters);
     next_planning = (next_planning + 1) % kPlannings;
 }
 

@@ -35,7 +35,7 @@ void end_query(ActiveQuery* query, QueryDesc* query_desc, const char* parent_sou
 
 /// Keeps what planning cost until the plan is executed, or the transaction ends. Several calls for one
 /// statement add up.
-void remember_planning(int64 queryid, int level, const core::Counters& planning);
+void remember_planning(int64 queryid, int level, const core::Sample& planning);
 
 /// What was remembered for a statement at this nesting level, in memory of `context`; null if nothing.
 core::Counters* take_planning(int64 queryid, int level, MemoryContext context);

@@ -46,7 +46,7 @@ bool record_known(core::Store store, const core::Key& key, const Execution& exec
         core::Entry* entry = core::find(store, store.running().seq, key);
         if (entry != nullptr) {
             SpinLockAcquire(entry_lock(*entry));
-            done = core::try_apply(store, *entry, execution.counters, execution.cell);
+            done = core::try_apply(store, *entry, execution.sample, execution.cell);
             SpinLockRelease(entry_lock(*entry));
         }
     }
@@ -70,7 +70,7 @@ Outcome record_exclusive(core::Store store, const core::Key& key, const core::De
     }
     outcome.first = store.running().entries == 0;
     outcome.status = core::record(store, key, description, pgsm_normalized_query && !execution.utility,
-                                  execution.counters, execution.cell, now);
+                                  execution.sample, execution.cell, now);
     if (!notes.empty() && outcome.status == core::Status::kOk) {
         core::Entry* entry = core::find(store, store.running().seq, key);
         if (entry != nullptr) core::set_notes(store, *entry, notes, execution.elevel);
@@ -213,18 +213,15 @@ void wake_if_needed(const Outcome& outcome) {
 
 }  // namespace
 
-core::Identity identity_now(bool toplevel, int64 parent_queryid) {
+void identify(core::Identity& identity, bool toplevel, int64 parent_queryid) {
     const Session& session = current_session();
-    core::Identity identity{};
     identity.userid = session.userid;
     identity.dbid = MyDatabaseId;
     identity.session_hash = session.hash;
     identity.flags = toplevel ? core::kTopLevel : 0;
-    if (parent_queryid != 0) {
-        identity.flags |= core::kHasParent;
-        identity.parent_queryid = parent_queryid;
-    }
-    return identity;
+    if (parent_queryid != 0) identity.flags |= core::kHasParent;
+    identity.parent_queryid = parent_queryid;
+    identity.planid = 0;
 }
 
 void add_usage(Usage& usage, const UsageStart& start) {
@@ -248,14 +245,18 @@ void add_usage(Usage& usage, const UsageStart& start) {
     WalUsageAccumDiff(&usage.wal, &pgWalUsage, &start.wal);
 }
 
-void count_usage(core::Counters& counters, const Usage& usage) {
-    counters.hot.shared_blks_hit += usage.shared_blks_hit;
+void count_usage(core::Sample& sample, const Usage& usage) {
+    sample.hot().shared_blks_hit += usage.shared_blks_hit;
     if (!usage.more) return;
     const BufferUsage& from = usage.buffers;
-    counters.io.shared_blks_read += from.shared_blks_read;
-    counters.io.shared_blks_dirtied += from.shared_blks_dirtied;
-    counters.io.shared_blks_written += from.shared_blks_written;
-    core::BuffersPart& buffers = counters.buffers;
+    core::IoPart& io = sample.cold(&core::Counters::io);
+    io.shared_blks_read += from.shared_blks_read;
+    io.shared_blks_dirtied += from.shared_blks_dirtied;
+    io.shared_blks_written += from.shared_blks_written;
+    io.wal_records += usage.wal.wal_records;
+    io.wal_fpi += usage.wal.wal_fpi;
+    io.wal_bytes += static_cast<int64>(usage.wal.wal_bytes);
+    core::BuffersPart& buffers = sample.cold(&core::Counters::buffers);
     buffers.local_blks_hit += from.local_blks_hit;
     buffers.local_blks_read += from.local_blks_read;
     buffers.local_blks_dirtied += from.local_blks_dirtied;
@@ -270,16 +271,14 @@ void count_usage(core::Counters& counters, const Usage& usage) {
 #endif
     add_ms(buffers.temp_blk_read_time, from.temp_blk_read_time);
     add_ms(buffers.temp_blk_write_time, from.temp_blk_write_time);
-    counters.io.wal_records += usage.wal.wal_records;
-    counters.io.wal_fpi += usage.wal.wal_fpi;
-    counters.io.wal_bytes += static_cast<int64>(usage.wal.wal_bytes);
 #if PGSM_HAS_WAL_AND_WORKER_COUNTS
-    counters.jit.wal_buffers_full += usage.wal.wal_buffers_full;
+    if (usage.wal.wal_buffers_full != 0)
+        sample.cold(&core::Counters::jit).wal_buffers_full += usage.wal.wal_buffers_full;
 #endif
 }
 
-void add_jit(core::Counters& counters, const JitInstrumentation& jit) {
-    core::JitPart& part = counters.jit;
+void add_jit(core::Sample& sample, const JitInstrumentation& jit) {
+    core::JitPart& part = sample.cold(&core::Counters::jit);
     part.jit_functions += static_cast<int64>(jit.created_functions);
     part.jit_generation_time += ms(jit.generation_counter);
     part.jit_inlining_time += ms(jit.inlining_counter);
@@ -295,7 +294,7 @@ void add_jit(core::Counters& counters, const JitInstrumentation& jit) {
 }
 
 void set_exec_time(Execution& execution, double time_ms) {
-    execution.counters.hot.exec = core::moments_of(time_ms);
+    execution.sample.hot().exec = core::moments_of(time_ms);
     execution.cell = core::cell_of(histogram_bounds(), time_ms);
 }
 
@@ -331,14 +330,14 @@ void record_execution(const Execution& execution) {
     if (!execution.plan.empty()) MemoryContextReset(scratch_context());
 }
 
-void record_error(const Execution& execution) {
+void record_error(const Execution& execution, std::string_view sqlcode, std::string_view message) {
     const StatementText text = text_as_it_is(slice_text(execution.slice));
     core::Description description = describe(execution, text);
     char comments[core::kCommentsCap];
     char notes[core::kCommentsCap + 128];
     Size comments_len = 0;
     if (pgsm_extract_comments) comments_len = core::extract_comments(text.text, comments, text_encoding());
-    const core::Notes packed{execution.sqlcode, execution.message, {comments, comments_len}};
+    const core::Notes packed{sqlcode, message, {comments, comments_len}};
     description.notes = {notes, core::pack_notes(packed, notes, sizeof notes)};
     const core::Key key{execution.queryid, core::identity_hash(execution.identity)};
     wake_if_needed(record_exclusive(store(), key, &description, execution, GetCurrentTimestamp(),

@@ -54,29 +54,26 @@ void add_usage(Usage& usage, const UsageStart& start);
 /// One finished execution, utility statement or error, ready to be recorded. Everything that only a new entry
 /// needs is behind pointers and looked at only when there is none yet.
 struct Execution {
-    core::Identity identity;
-    int64 queryid;
-    core::Counters counters;
-    uint32 cell;     // of the histogram
-    uint8 cmd_type;  // the server's CmdType
-    bool utility;    // text as it is, never normalised
-    SourceSlice slice;
-    QueryDesc* query_desc;      // for relations; null for utility statements and errors
-    const RangeVar* copied;     // of COPY alone: the relation; still there when it has ended
-    const char* parent_source;  // text of the direct parent, null if there is none
-    std::string_view plan;      // text of the plan, empty unless asked for
-    // Of errors only:
-    uint8 elevel;
-    std::string_view sqlcode;
-    std::string_view message;
+    core::Identity identity{};
+    int64 queryid = 0;
+    core::Sample sample;
+    uint32 cell = 0;       // of the histogram
+    uint8 cmd_type = 0;    // the server's CmdType
+    bool utility = false;  // text as it is, never normalised
+    SourceSlice slice{};
+    QueryDesc* query_desc = nullptr;      // for relations; null for utility statements and errors
+    const RangeVar* copied = nullptr;     // of COPY alone: the relation; still there when it has ended
+    const char* parent_source = nullptr;  // text of the direct parent, null if there is none
+    std::string_view plan;                // text of the plan, empty unless asked for
+    uint8 elevel = 0;                     // of errors
 };
 
-/// Identity of what starts now, in the session as it is. `parent_queryid` 0: no parent.
-core::Identity identity_now(bool toplevel, int64 parent_queryid);
+/// Sets the identity of what starts now, in the session as it is. `parent_queryid` 0: no parent.
+void identify(core::Identity& identity, bool toplevel, int64 parent_queryid);
 
 /// Adds blocks, I/O times and WAL. The time is for the caller to place.
-void count_usage(core::Counters& counters, const Usage& usage);
-void add_jit(core::Counters& counters, const JitInstrumentation& jit);
+void count_usage(core::Sample& sample, const Usage& usage);
+void add_jit(core::Sample& sample, const JitInstrumentation& jit);
 void set_exec_time(Execution& execution, double ms);
 
 /// Counts an execution. Takes the store lock, shared if the entry is there, else exclusive. For a new entry
@@ -84,7 +81,7 @@ void set_exec_time(Execution& execution, double ms);
 void record_execution(const Execution& execution);
 
 /// Counts an error or a warning: no catalog, no error, no allocation that can fail. Exclusive store lock.
-void record_error(const Execution& execution);
+void record_error(const Execution& execution, std::string_view sqlcode, std::string_view message);
 
 /// True when a plan touches a relation at all.
 bool touches_relations(const PlannedStmt* plan);

@@ -14,10 +14,14 @@ constexpr double kSurprisingMs = 1.0;
 constexpr uint32 kEvery = 16;
 constexpr float kMostPerMs = 16;  // executor start and end are in the CPU time, but not in the execution time
 
-struct Known {
-    int64 queryid;
+struct Rates {
     float user_per_ms;  // CPU milliseconds for a millisecond of execution time
     float sys_per_ms;
+};
+
+struct Known {
+    int64 queryid;
+    Rates rates;
     float last_ms;
     uint32 until_reading;
 };
@@ -25,57 +29,100 @@ static_assert(sizeof(Known) == 24);
 
 constexpr uint32 kSlots = 512;
 Known table[kSlots];
+uint32 strangers;  // executions of statements that are not in it, up to kSlots + kEvery
+
+// Of strangers that were read: sums in which the older ones count less and less.
+struct Sums {
+    double exec_ms;
+    double user_ms;
+    double sys_ms;
+};
+Sums of_strangers;
+constexpr double kFade = 15.0 / 16;
+
 CpuReading last_reading;
 
 Known& slot_of(int64 queryid) { return table[static_cast<uint64>(queryid) % kSlots]; }
 
-CpuReading read_cpu() {
+void read_cpu() {
     rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    last_reading = {static_cast<int64>(usage.ru_utime.tv_sec) * USECS_PER_SEC + usage.ru_utime.tv_usec,
-                    static_cast<int64>(usage.ru_stime.tv_sec) * USECS_PER_SEC + usage.ru_stime.tv_usec, true};
-    return last_reading;
+    last_reading = {true, static_cast<int64>(usage.ru_utime.tv_sec) * USECS_PER_SEC + usage.ru_utime.tv_usec,
+                    static_cast<int64>(usage.ru_stime.tv_sec) * USECS_PER_SEC + usage.ru_stime.tv_usec};
 }
 
-void set_measured(const CpuReading& from, const CpuReading& to, core::Counters& counters) {
-    counters.hot.cpu_user_time = static_cast<double>(to.user_us - from.user_us) / 1000.0;
-    counters.hot.cpu_sys_time = static_cast<double>(to.sys_us - from.sys_us) / 1000.0;
+/// Reads, and takes what was used since `from`.
+void measure(CpuReading from, core::HotPart& hot) {
+    read_cpu();
+    hot.cpu_user_time = static_cast<double>(last_reading.user_us - from.user_us) / 1000.0;
+    hot.cpu_sys_time = static_cast<double>(last_reading.sys_us - from.sys_us) / 1000.0;
 }
 
 float rate(double cpu_ms, double exec_ms) {
     return exec_ms > 0 ? std::min(static_cast<float>(cpu_ms / exec_ms), kMostPerMs) : 0;
 }
 
-}  // namespace
-
-CpuReading begin_cpu_time(int64 queryid) {
-    Known& known = slot_of(queryid);
-    const bool estimate = known.queryid == queryid && known.until_reading != 0 &&
-                          known.last_ms < static_cast<float>(kWorthReadingMs);
-    return estimate ? CpuReading{} : read_cpu();
+void estimate(const Rates& rates, double exec_ms, core::HotPart& hot) {
+    hot.cpu_user_time = exec_ms * static_cast<double>(rates.user_per_ms);
+    hot.cpu_sys_time = exec_ms * static_cast<double>(rates.sys_per_ms);
 }
 
-void end_cpu_time(int64 queryid, const CpuReading& begin, core::Counters& counters) {
+bool is_worth_reading(const Known& known, int64 queryid) {
+    if (known.queryid == queryid)
+        return known.until_reading == 0 || known.last_ms >= static_cast<float>(kWorthReadingMs);
+    if (strangers < kSlots + kEvery) {
+        ++strangers;
+        return strangers <= kSlots;
+    }
+    strangers = kSlots + 1;
+    return true;
+}
+
+void remember(Known& known, int64 queryid, const core::HotPart& hot) {
+    const double exec_ms = hot.exec.total;
+    if (known.queryid != queryid) {
+        of_strangers = {of_strangers.exec_ms * kFade + exec_ms,
+                        of_strangers.user_ms * kFade + hot.cpu_user_time,
+                        of_strangers.sys_ms * kFade + hot.cpu_sys_time};
+    }
+    known = {queryid,
+             {rate(hot.cpu_user_time, exec_ms), rate(hot.cpu_sys_time, exec_ms)},
+             static_cast<float>(exec_ms),
+             kEvery - 1};
+}
+
+}  // namespace
+
+void begin_cpu_time(int64 queryid, CpuReading& reading) {
+    reading.taken = is_worth_reading(slot_of(queryid), queryid);
+    if (!reading.taken) return;
+    read_cpu();
+    reading = last_reading;
+}
+
+void end_cpu_time(int64 queryid, const CpuReading& begin, core::HotPart& hot) {
     Known& known = slot_of(queryid);
-    const double exec_ms = counters.hot.exec.total;
+    const double exec_ms = hot.exec.total;
     if (begin.taken) {
-        set_measured(begin, read_cpu(), counters);
-        known = {queryid, rate(counters.hot.cpu_user_time, exec_ms), rate(counters.hot.cpu_sys_time, exec_ms),
-                 static_cast<float>(exec_ms), kEvery - 1};
+        measure(begin, hot);
+        remember(known, queryid, hot);
         return;
     }
-    // Or the statement's place went to another one that ran inside it.
-    if (exec_ms >= kSurprisingMs || known.queryid != queryid) {
-        const CpuReading before = last_reading;
-        set_measured(before, read_cpu(), counters);
+    // Perhaps the statement's place went to another one that ran inside it.
+    const bool is_known = known.queryid == queryid;
+    if (exec_ms >= kSurprisingMs) {
+        measure(last_reading, hot);
         // What other statements used since then is in it, too.
-        counters.hot.cpu_user_time = std::min(counters.hot.cpu_user_time, exec_ms);
-        counters.hot.cpu_sys_time = std::min(counters.hot.cpu_sys_time, exec_ms);
+        hot.cpu_user_time = std::min(hot.cpu_user_time, exec_ms);
+        hot.cpu_sys_time = std::min(hot.cpu_sys_time, exec_ms);
+    } else if (is_known) {
+        estimate(known.rates, exec_ms, hot);
     } else {
-        counters.hot.cpu_user_time = exec_ms * static_cast<double>(known.user_per_ms);
-        counters.hot.cpu_sys_time = exec_ms * static_cast<double>(known.sys_per_ms);
+        estimate({rate(of_strangers.user_ms, of_strangers.exec_ms),
+                  rate(of_strangers.sys_ms, of_strangers.exec_ms)},
+                 exec_ms, hot);
     }
-    if (known.queryid != queryid) return;
+    if (!is_known) return;
     known.last_ms = static_cast<float>(exec_ms);
     if (known.until_reading != 0) --known.until_reading;
 }

@@ -7,6 +7,9 @@
 // per execution time, user and system apart). One that unexpectedly took long, a lock wait for example, gets
 // at most what the process has used since its last reading.
 //
+// A backend knows a table full of statements. Once it has met as many others as that, one in sixteen of those
+// is read, too, and the others get what such readings found lately.
+//
 // Memory: one table of 12 kB a backend. No locks.
 #pragma once
 
@@ -17,15 +20,15 @@
 namespace pgsm::glue {
 
 struct CpuReading {
+    bool taken;  // false: this execution is estimated, and there is nothing else in here
     int64 user_us;
     int64 sys_us;
-    bool taken;  // false: this execution is estimated
 };
 
 /// To be called when an execution begins.
-CpuReading begin_cpu_time(int64 queryid);
+void begin_cpu_time(int64 queryid, CpuReading& reading);
 
-/// To be called when it has ended, after its execution time is in `counters`: fills in the CPU times.
-void end_cpu_time(int64 queryid, const CpuReading& begin, core::Counters& counters);
+/// To be called when it has ended, after its execution time is in `hot`: fills in the CPU times.
+void end_cpu_time(int64 queryid, const CpuReading& begin, core::HotPart& hot);
 
 }  // namespace pgsm::glue

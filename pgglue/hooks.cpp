@@ -11,7 +11,6 @@
 #include "pgglue/tracking.hpp"
 
 extern "C" {
-#include "access/parallel.h"
 #include "executor/executor.h"
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
@@ -33,15 +32,6 @@ ExecutorRun_hook_type prev_executor_run;
 ExecutorFinish_hook_type prev_executor_finish;
 ExecutorEnd_hook_type prev_executor_end;
 
-}  // namespace
-
-bool tracks_level(int level) {
-    if (tracking_is_off() || tracking_suspended != 0 || IsParallelWorker()) return false;
-    return pgsm_track == kTrackAll || level == 0;
-}
-
-namespace {
-
 /// A tracker that is off takes the short way: a test and a jump. What does more is not inlined behind it, so
 /// that it sets up no stack frame.
 inline bool has_nothing_to_do() { return tracking_is_off() && queryid_is_reported(); }
@@ -49,12 +39,12 @@ inline bool has_nothing_to_do() { return tracking_is_off() && queryid_is_reporte
 [[gnu::noinline]] void analyzed(ParseState* pstate, Query* query, JumbleStateArg jumble) {
     if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
     const auto queryid = static_cast<int64>(query->queryId);
-    if (queryid == 0 || query->utilityStmt != nullptr || !tracks_level(nesting_level)) return;
+    if (queryid == 0 || !tracks_level(nesting_level)) return;
     remember_statement(queryid, {pstate->p_sourcetext, query->stmt_location, query->stmt_len}, jumble);
 }
 
 extern "C" void pgsm_post_parse_analyze(ParseState* pstate, Query* query, JumbleStateArg jumble) {
-    if (!tracking_is_off()) return analyzed(pstate, query, jumble);
+    if (!tracking_is_off() && query->utilityStmt == nullptr) return analyzed(pstate, query, jumble);
     if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
 }
 
@@ -87,8 +77,8 @@ PlannedStmt* nested_planner(PGSM_PLANNER_PARAMS) {
     Usage used;
     clear_usage(used);
     add_usage(used, start);
-    core::Counters planning{};
-    planning.plan.plan = core::moments_of(used.ms);
+    core::Sample planning;
+    planning.cold(&core::Counters::plan).plan = core::moments_of(used.ms);
     count_usage(planning, used);
     remember_planning(static_cast<int64>(parse->queryId), nesting_level, planning);
     return plan;
@@ -114,10 +104,10 @@ inline void call_executor_start(QueryDesc* query_desc, int flags) {
     if (queryid == 0 || !tracks_level(nesting_level)) return;
     ActiveQuery* query = start_query(query_desc);
     if (query == nullptr) return;
-    query->identity = identity_now(nesting_level == 0, parent_queryid());
+    identify(query->identity, nesting_level == 0, parent_queryid());
     if (pgsm_track_planning)
         query->planning = take_planning(queryid, nesting_level, query_desc->estate->es_query_cxt);
-    query->cpu = begin_cpu_time(queryid);
+    begin_cpu_time(queryid, query->cpu);
 }
 
 extern "C" void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {

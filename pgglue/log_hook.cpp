@@ -62,7 +62,7 @@ std::string_view message_of(const ErrorData* error, std::string_view client_stri
 void capture(const ErrorData* error) {
     const std::string_view client_string{debug_query_string, strlen(debug_query_string)};
     const Session& session = current_session_without_catalog();
-    Execution execution{};
+    Execution execution;
     execution.identity.userid = session.userid;
     execution.identity.dbid = MyDatabaseId;
     execution.identity.session_hash = session.hash;
@@ -72,9 +72,7 @@ void capture(const ErrorData* error) {
     execution.utility = true;  // text as it is
     execution.slice = {debug_query_string, -1, 0};
     execution.elevel = static_cast<uint8>(error->elevel);
-    execution.sqlcode = unpack_sql_state(error->sqlerrcode);
-    execution.message = message_of(error, client_string);
-    record_error(execution);
+    record_error(execution, unpack_sql_state(error->sqlerrcode), message_of(error, client_string));
 }
 
 extern "C" void pgsm_emit_log(ErrorData* error) {

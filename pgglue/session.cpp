@@ -87,11 +87,7 @@ bool same(const Session& session, Oid userid, const char* application, bool may_
            strcmp(session.application, application) == 0;
 }
 
-const Session& session_for(bool may_use_catalog) {
-    const Oid userid = GetUserId();
-    const char* application = port_name(application_name);
-    Session* session = &sessions[newest];
-    if (same(*session, userid, application, may_use_catalog)) return *session;
+[[gnu::noinline]] const Session& other_session(Oid userid, const char* application, bool may_use_catalog) {
     for (int i = 0; i < kRemembered; ++i) {
         if (same(sessions[i], userid, application, may_use_catalog)) {
             newest = i;
@@ -100,7 +96,7 @@ const Session& session_for(bool may_use_catalog) {
     }
     find_names(userid, may_use_catalog);
     newest = (newest + 1) % kRemembered;
-    session = &sessions[newest];
+    Session* session = &sessions[newest];
     session->userid = userid;
     strlcpy(session->application, application, NAMEDATALEN);
     core::SessionNames names{};
@@ -118,6 +114,14 @@ const Session& session_for(bool may_use_catalog) {
     session->hash = core::hash64({reinterpret_cast<const char*>(&key), sizeof key}, 0);
     session->names_known = user_name_of == userid;
     return *session;
+}
+
+const Session& session_for(bool may_use_catalog) {
+    const Oid userid = GetUserId();
+    const char* application = port_name(application_name);
+    const Session& session = sessions[newest];
+    if (same(session, userid, application, may_use_catalog)) return session;
+    return other_session(userid, application, may_use_catalog);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "pgglue/statement_text.hpp"
 
 extern "C" {
+#include "access/parallel.h"
 #include "nodes/plannodes.h"
 #include "utils/backend_status.h"
 }
@@ -21,9 +22,6 @@ extern int tracking_suspended;
 /// Depth of executor, planner and utility calls that the code running now is inside of; 0 for the client's
 /// statement.
 extern int nesting_level;
-
-/// True when a statement at this level is to be recorded.
-bool tracks_level(int level);
 
 /// The statement that a client message executes, for the rows of its errors. The server itself knows it
 /// (pgstat_get_my_query_id()) but for what the extended protocol executes after it was bound, in some majors.
@@ -44,6 +42,12 @@ extern const Run* current_run;
 inline int64 queryid_of(const PlannedStmt* plan) { return static_cast<int64>(plan->queryId); }
 
 inline bool tracking_is_off() { return pgsm_track == kTrackNone; }
+
+/// True when a statement at this level is to be recorded.
+inline bool tracks_level(int level) {
+    if (tracking_is_off() || tracking_suspended != 0 || IsParallelWorker()) return false;
+    return pgsm_track == kTrackAll || level == 0;
+}
 
 /// With pgsm_track = top nothing that has a parent is recorded, so parents are known under `all` only, as
 /// in 2.3.

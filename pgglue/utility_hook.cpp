@@ -37,23 +37,8 @@ void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool rea
                                 completion);
 }
 
-void nested_process_utility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
-                            ProcessUtilityContext context, ParamListInfo params,
-                            QueryEnvironment* environment, DestReceiver* dest, QueryCompletion* completion) {
-    const Run* const outer = current_run;
-    current_run = nullptr;
-    nesting_level = nesting_level + 1;
-    PG_TRY();
-    {
-        call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
-                             completion);
-    }
-    PG_FINALLY();
-    {
-        nesting_level = nesting_level - 1;
-        current_run = outer;
-    }
-    PG_END_TRY();
+bool concerns_extension(const Node* statement) {
+    return IsA(statement, CreateExtensionStmt) || IsA(statement, AlterExtensionStmt);
 }
 
 bool is_our_extension(const Node* statement) {
@@ -95,44 +80,57 @@ int64 utility_rows(const QueryCompletion* completion) {
 [[gnu::noinline]] void measured_process_utility(PlannedStmt* pstmt, const char* query_string,
                                                 bool read_only_tree, ProcessUtilityContext context,
                                                 ParamListInfo params, QueryEnvironment* environment,
-                                                DestReceiver* dest, QueryCompletion* completion,
-                                                bool creates_extension) {
+                                                DestReceiver* dest, QueryCompletion* completion) {
     const Node* statement = pstmt->utilityStmt;
-    const SourceSlice slice{query_string, pstmt->stmt_location, pstmt->stmt_len};
+    const volatile bool creates_extension = is_our_extension(statement);  // over PG_TRY
     const bool tracked = pgsm_track_utility && tracks_level(nesting_level);
     const int64 queryid = tracked || nesting_level == 0 ? utility_queryid(pstmt, query_string) : 0;
     note_executed(queryid);
-    if (!tracked || queryid == 0) {
-        nested_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
-                               completion);
-        if (creates_extension && store_ready()) note_extension_created();
-        return;
-    }
+    const bool recorded = tracked && queryid != 0;
 
     // The statement may be freed by its own execution (a transaction's end, DEALLOCATE): all is taken before.
-    Execution execution{};
-    execution.identity = identity_now(nesting_level == 0, parent_queryid());
-    execution.queryid = queryid;
-    execution.cmd_type = CMD_UTILITY;
-    execution.utility = true;
-    execution.slice = slice;
-    if (IsA(statement, CopyStmt)) execution.copied = reinterpret_cast<const CopyStmt*>(statement)->relation;
-    if ((execution.identity.flags & core::kHasParent) != 0) execution.parent_source = current_run->source;
-    const CpuReading cpu = begin_cpu_time(queryid);
+    Execution execution;
+    CpuReading cpu;
+    cpu.taken = false;
+    if (recorded) {
+        identify(execution.identity, nesting_level == 0, parent_queryid());
+        execution.queryid = queryid;
+        execution.cmd_type = CMD_UTILITY;
+        execution.utility = true;
+        execution.slice = {query_string, pstmt->stmt_location, pstmt->stmt_len};
+        if (IsA(statement, CopyStmt))
+            execution.copied = reinterpret_cast<const CopyStmt*>(statement)->relation;
+        if ((execution.identity.flags & core::kHasParent) != 0) execution.parent_source = current_run->source;
+        begin_cpu_time(queryid, cpu);
+    }
     const UsageStart start = begin_usage();
 
-    nested_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
-                           completion);
+    const Run* const outer = current_run;
+    current_run = nullptr;
+    nesting_level = nesting_level + 1;
+    PG_TRY();
+    {
+        call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                             completion);
+    }
+    PG_FINALLY();
+    {
+        nesting_level = nesting_level - 1;
+        current_run = outer;
+    }
+    PG_END_TRY();
 
-    Usage used;
-    clear_usage(used);
-    add_usage(used, start);
-    set_exec_time(execution, used.ms);
-    execution.counters.hot.rows = utility_rows(completion);
-    end_cpu_time(queryid, cpu, execution.counters);
-    count_usage(execution.counters, used);
-    record_execution(execution);
-    if (creates_extension) note_extension_created();
+    if (recorded) {
+        Usage used;
+        clear_usage(used);
+        add_usage(used, start);
+        set_exec_time(execution, used.ms);
+        execution.sample.hot().rows = utility_rows(completion);
+        end_cpu_time(queryid, cpu, execution.sample.hot());
+        count_usage(execution.sample, used);
+        record_execution(execution);
+    }
+    if (creates_extension && store_ready()) note_extension_created();
 }
 
 extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
@@ -140,13 +138,12 @@ extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string
                                     QueryEnvironment* environment, DestReceiver* dest,
                                     QueryCompletion* completion) {
     const Node* statement = pstmt->utilityStmt;
-    const bool creates_extension = is_our_extension(statement);
-    if (is_run_by_itself(statement) || (tracking_is_off() && !creates_extension))
+    if (is_run_by_itself(statement) || (tracking_is_off() && !concerns_extension(statement)))
         call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                              completion);
     else
         measured_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
-                                 completion, creates_extension);
+                                 completion);
 }
 
 }  // namespace
