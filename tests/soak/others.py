@@ -7,7 +7,7 @@ import deeds
 import libpq
 
 EXPORT = "SELECT pg_stat_monitor_export()"
-# Cancelled, serialisation, deadlock, lock timeout, PREPARE TRANSACTION refused.
+# Cancelled, serialisation (or a snapshot that is older than what a full memory has), deadlock, lock timeout, PREPARE TRANSACTION refused.
 EXPECTED = ("57014", "40001", "40P01", "55P03", "0A000")
 
 
