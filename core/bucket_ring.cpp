@@ -82,6 +82,7 @@ void give_up(Store store, Bucket& bucket) noexcept {
         }
         ++usage.buckets_lost;
     }
+    if (bucket.exported) store.header().early_stamp = bucket.stamp;
     release(store, bucket);
 }
 
@@ -179,7 +180,7 @@ bool give_up_oldest(Store store) noexcept {
     Header& header = store.header();
     for (std::uint32_t i = 0; i + 1 < header.buckets; ++i) {
         if (store.bucket(i).state != BucketState::ended || !store.bucket(i).exported) continue;
-        release(store, store.bucket(i));
+        give_up(store, store.bucket(i));
         return true;
     }
     return give_up_waiting(store);

@@ -208,6 +208,18 @@ void write_buckets(void* argument) {
     }
 }
 
+/// A table that is dropped while its lock is waited for may have been made anew by then.
+Relation open_export_table() {
+    for (;;) {
+        const Oid oid = find_export_table();
+        if (!OidIsValid(oid))
+            raise_mismatch(
+                "This database has no partitioned table \"pg_stat_monitor\" that belongs to the extension.");
+        Relation table = try_table_open(oid, RowExclusiveLock);
+        if (table != nullptr) return table;
+    }
+}
+
 int64 export_into(Relation table, StampUse use) {
     MemoryContext context =
         AllocSetContextCreate(CurrentMemoryContext, "pg_stat_monitor export", ALLOCSET_DEFAULT_SIZES);
@@ -261,15 +273,11 @@ int64 export_ended_buckets(bool end_running) {
     PreventCommandDuringRecovery("pg_stat_monitor_export()");
     PreventCommandIfReadOnly("pg_stat_monitor_export()");
     PreventCommandIfParallelMode("pg_stat_monitor_export()");
-    const Oid oid = find_export_table();
-    if (!OidIsValid(oid))
-        raise_mismatch(
-            "This database has no partitioned table \"pg_stat_monitor\" that belongs to the extension.");
-    Relation table = table_open(oid, RowExclusiveLock);
+    Relation table = open_export_table();
     check_columns(table);
     // A day's partition that is attached meanwhile takes its rows away from the default one: an INSERT that
     // was on its way there would fail. Attaching locks the default partition, too.
-    const Oid default_partition = get_default_partition_oid(oid);
+    const Oid default_partition = get_default_partition_oid(RelationGetRelid(table));
     if (OidIsValid(default_partition)) LockRelationOid(default_partition, RowExclusiveLock);
     lock_exports();
     static_cast<void>(release_exported_buckets());

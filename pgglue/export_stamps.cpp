@@ -94,8 +94,9 @@ void count_export(const OwnStamp* stamps, int count) {
 /// A bucket whose rows are stored has left memory before the commit. If the ring needed its room it was
 /// counted as lost; if it was a reset in another database nothing was. Lock: exclusive.
 void correct_loss(const OwnStamp& stamp) {
-    if (stamp.written && store().header().usage.buckets_lost > stamp.buckets_lost)
-        core::take_back_loss(store(), stamp.statements, stamp.calls);
+    if (!stamp.written || store().header().usage.buckets_lost <= stamp.buckets_lost) return;
+    core::take_back_loss(store(), stamp.statements, stamp.calls);
+    store().header().early_stamp = stamp.xid;
 }
 
 void commit_stamps() {
@@ -194,6 +195,8 @@ bool ring_has_room(const core::Header& header) {
 /// Releases what no snapshot needs; true when exported buckets are left. Lock: exclusive.
 bool release_before(core::Store store, TransactionId horizon) {
     bool left = false;
+    const auto early = static_cast<TransactionId>(store.header().early_stamp);
+    if (TransactionIdIsNormal(early) && TransactionIdPrecedes(early, horizon)) store.header().early_stamp = 0;
     for (uint32 i = 0; i + 1 < store.header().buckets;) {
         core::Bucket& bucket = store.bucket(i);
         const bool exported = bucket.state == core::BucketState::ended && bucket.exported;
@@ -286,7 +289,7 @@ void stamp_all_buckets() {
 
 bool release_exported_buckets() {
     lock_store_shared();
-    bool left = store().header().garbage != 0;
+    bool left = store().header().garbage != 0 || store().header().early_stamp != 0;
     for (uint32 i = 0; i + 1 < store().header().buckets; ++i) left = left || store().bucket(i).exported;
     unlock_store();
     if (!left) return false;

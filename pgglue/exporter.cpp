@@ -37,7 +37,8 @@ namespace {
 
 constexpr int64 kMaxDelayUs = 60 * USECS_PER_SEC;
 /// After a look at all databases in vain, the same ones are looked at again only after this: whatever brings
-/// the extension to one of them tells us, a prepared transaction excepted.
+/// the extension to one of them tells us, a prepared transaction excepted. Only the one where it was last is
+/// looked at at every attempt: a table that has been renamed is nobody's news when it gets its name back.
 constexpr int64 kLookAgainUs = 3600 * USECS_PER_SEC;
 /// Exported buckets whose memory an old snapshot still needs.
 constexpr int64 kReleaseUs = 10 * USECS_PER_SEC;
@@ -52,6 +53,7 @@ struct Exporter {
     ExporterState seen;        ///< what this process found or put into SharedState last
     uint64 looked_at;          ///< hash of the databases that all have no extension; 0: not looked
     TimestampTz looked_when;
+    Oid left;  ///< the database that had the extension until it was not found there
 };
 
 enum class Result { exported, no_extension, failed };
@@ -193,7 +195,8 @@ bool export_somewhere(Exporter& self, const Candidate* list, int count) {
 }
 
 bool export_in_first(Exporter& self, const Candidate* list, int count) {
-    const Oid known = export_database();
+    if (OidIsValid(export_database())) self.left = export_database();
+    const Oid known = self.left;
     for (int i = 0; i < count && OidIsValid(known); ++i) {
         if (list[i].database != known || !list[i].connectable) continue;
         const Result result = export_in(self, known);

@@ -73,10 +73,9 @@ void run_in_transaction(Call& call) {
     PushActiveSnapshot(GetTransactionSnapshot());
     call.result = Progress::nothing;
     call.table = find_export_table();
-    if (OidIsValid(call.table)) {
-        call.relation = table_open(call.table, AccessShareLock);
-        run_as_owner(call.relation, enter_step, &call);
-    }
+    // It may be dropped while we wait.
+    call.relation = OidIsValid(call.table) ? try_table_open(call.table, AccessShareLock) : nullptr;
+    if (call.relation != nullptr) run_as_owner(call.relation, enter_step, &call);
     PopActiveSnapshot();
     CommitTransactionCommand();
 }

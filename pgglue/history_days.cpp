@@ -5,8 +5,9 @@
 //
 // Readers and exports are not made to wait: a partition is made on the side and attached with a lock on the
 // table that only other changes of its shape conflict with, and an exclusive one on the default partition,
-// which is next to empty. Dropping needs the table exclusively. Whoever calls has set lock_timeout to a few
-// milliseconds, so that nobody queues up behind us for longer, and tries again.
+// which is next to empty. Dropping needs the table exclusively, and so does attaching a day of which the
+// default partition has rows. Whoever calls has set lock_timeout to a few milliseconds, so that nobody queues
+// up behind us for longer, and tries again.
 #include "core/api.hpp"
 
 #include "pgglue/history_days.hpp"
@@ -163,11 +164,11 @@ History read_history(Oid table, bool sizes) {
     return history;
 }
 
-void move_rows(Oid table, Oid from, Oid to, const char* condition, const char* exported_at) {
-    run_sql(psprintf("WITH moved AS (DELETE FROM ONLY %s WHERE %s RETURNING *) INSERT INTO %s (%s) "
-                     "SELECT %s FROM moved",
-                     qualified_name(from), condition, qualified_name(to), column_list(table, nullptr),
-                     column_list(table, exported_at)));
+uint64 move_rows(Oid table, Oid from, Oid to, const char* condition, const char* exported_at) {
+    return run_sql(psprintf("WITH moved AS (DELETE FROM ONLY %s WHERE %s RETURNING *) INSERT INTO %s (%s) "
+                            "SELECT %s FROM moved",
+                            qualified_name(from), condition, qualified_name(to), column_list(table, nullptr),
+                            column_list(table, exported_at)));
 }
 
 void copy_rows(Oid table, Oid from, Oid to, const char* condition) {
@@ -217,11 +218,15 @@ bool make_day(Oid table, TimestampTz day) {
     if (!is_free(history, day, next)) return false;
     const Oid made = make_detached(table, day_label(day, ""),
                                    psprintf("Exported statistics of the day (UTC) %s.", date_text(day)));
+    uint64 moved = 0;
     if (history.rest_own)
-        move_rows(
+        moved = move_rows(
             table, history.rest, made,
             psprintf("exported_at >= %s AND exported_at < %s", instant_literal(day), instant_literal(next)),
             nullptr);
+    // A reader that has planned with the partitions as they were would wait for the default one, and find the
+    // rows neither there nor, in its plan, here.
+    if (moved > 0) LockRelationOid(table, AccessExclusiveLock);
     attach(table, made, day, next);
     return true;
 }

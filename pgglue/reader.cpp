@@ -69,6 +69,17 @@ void copy_content(core::Store from, core::Store copy, const Verdict* verdicts) {
     core::copy_texts(from, copy);
 }
 
+/// Of what the snapshot sees as live something has been stored since and had to leave memory: no answer is
+/// better than one without it.
+void require_complete(core::Store copy, Snapshot snapshot) {
+    const uint64 early = copy.header().early_stamp;
+    if (early == 0 || export_visible(early, snapshot)) return;
+    ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                    errmsg("snapshot is too old for the live rows of pg_stat_monitor"),
+                    errdetail("Rows that were exported since had to leave the full shared memory."),
+                    errhint("Try again in a new transaction, or increase pg_stat_monitor.pgsm_max.")));
+}
+
 }  // namespace
 
 core::Store copy_visible(Snapshot snapshot) {
@@ -92,6 +103,7 @@ core::Store copy_visible(Snapshot snapshot) {
         unlock_store();
         if (known) {
             pfree(verdicts);
+            require_complete(copy, snapshot);
             return copy;
         }
         judge(copy, verdicts, snapshot);

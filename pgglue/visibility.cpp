@@ -31,4 +31,8 @@ bool bucket_visible(const core::Bucket& bucket, Snapshot snapshot) {
     return TransactionIdIsInProgress(xid) || !TransactionIdDidCommit(xid);
 }
 
+bool export_visible(uint64 stamp, Snapshot snapshot) {
+    return !IsMVCCSnapshot(snapshot) || !XidInMVCCSnapshot(static_cast<TransactionId>(stamp), snapshot);
+}
+
 }  // namespace pgsm::glue

@@ -43,6 +43,10 @@ def sums(connection, where=""):
     return {role: (int(calls), int(count)) for role, calls, count in rows}
 
 
+def calls_lost(connection):
+    return int(connection.run("SELECT calls_lost FROM pg_stat_monitor_status")[1][0][0])
+
+
 class Findings:
     def __init__(self):
         self.differences = []

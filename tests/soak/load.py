@@ -10,7 +10,7 @@ import threading
 import libpq
 
 ACCOUNTS = 1000
-MANY_TEXTS = 20000
+MANY_OPERATORS = 7  # of four kinds each: 16384 statements that do not only differ in constants and names
 
 
 class Book:
@@ -159,8 +159,8 @@ class Client(threading.Thread):
         if pick < 0.35:
             self.any_statement()
         elif pick < 0.65:
-            self.one("many", "SELECT %d AS shape_many, 1 AS c%d" % (
-                self.random.randrange(100), self.random.randrange(MANY_TEXTS)), 1)
+            self.one("many", "SELECT %d AS shape_many, 1%s" % (self.random.randrange(100), "".join(
+                self.random.choice("+-*/") + "1" for _ in range(MANY_OPERATORS))), 1)
         elif pick < 0.75:
             self.one("error", "SELECT 1 / 0 AS shape_error, 1 AS e%d" % self.random.randrange(50), 0, fails=True)
         elif pick < 0.95:

@@ -102,9 +102,9 @@ def is_alive(pid):
     return pathlib.Path("/proc/%d" % pid).exists()
 
 
-def wait_until(condition, what):
-    end = time.monotonic() + START_TIMEOUT_S
+def wait_until(condition, what, seconds=START_TIMEOUT_S):
+    end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
-            raise SystemExit("not ok: waited %d s for %s" % (START_TIMEOUT_S, what))
+            raise SystemExit("not ok: waited %d s for %s" % (seconds, what))
         time.sleep(0.02)

@@ -121,8 +121,11 @@ TEST_CASE("ring: buckets that are exported do not count as waiting, and are no l
     CHECK(number_at(store, 0) == 2);
     CHECK(store.bucket(0).exported);
     CHECK(own.header().usage.buckets_lost == 1);
+    CHECK(own.header().early_stamp == 0);
+    store.bucket(0).stamp = 4711;
     CHECK(give_up_oldest(store));
     CHECK(own.header().usage.buckets_lost == 1);
+    CHECK(own.header().early_stamp == 4711);
     CHECK(number_at(store, 0) == 3);
     CHECK(give_up_oldest(store));
     CHECK(give_up_oldest(store));
@@ -295,8 +298,10 @@ TEST_CASE("ring: an exported bucket in the middle of a full ring makes room with
     fill_ring(own.store);
     const std::int64_t first = own.store.bucket(0).number;
     own.store.bucket(5).exported = true;
+    own.store.bucket(5).stamp = 4711;
     next_bucket(own.store);
     CHECK(own.header().usage.buckets_lost == 0);
+    CHECK(own.header().early_stamp == 4711);
     CHECK(is_there(own.store, first));
     CHECK(!is_there(own.store, first + 5));
     next_bucket(own.store);

@@ -30,7 +30,7 @@ sub sum_of
 # What it does not call anew for each value of each row: of those the first hundred will do.
 my $BUT_FOR_ROWS = join(' ', qw(LockSharedObject LockRelationOid MemoryContextAlloc GetCurrentTransactionId SPI_connect
       SPI_execute SPI_execute_plan SPI_prepare CommandCounterIncrement RegisterXactCallback RegisterSubXactCallback
-      RelationGetIndexList SPI_getbinval index_open table_open try_relation_open get_extension_oid systable_beginscan
+      RelationGetIndexList SPI_getbinval index_open table_open try_relation_open try_table_open get_extension_oid systable_beginscan
       systable_getnext set_config_option AllocSetContextCreateInternal));
 my $EXPORTS = 'SELECT pg_stat_monitor_export() >= 0';
 my %functions = (

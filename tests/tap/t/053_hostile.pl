@@ -101,6 +101,29 @@ is(calls_of($node, 'SELECT 4715 AS load', "exported_at = 'infinity'"), 1, 'it is
 ask($node, 'DROP EXTENSION pg_stat_monitor CASCADE; CREATE EXTENSION pg_stat_monitor');
 is(calls_of($node, 'SELECT 4715 AS load'), 1, 'a new extension shows what is in memory');
 
+# Dropped while an export waits for the table: no table, or the new one.
+sub export_that_meets
+{
+    my ($drop) = @_;
+    my $holder = $node->background_psql('postgres');
+    $holder->query_safe("BEGIN; $drop");
+    my $export = IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-h', $node->host, '-p', $node->port,
+            '-c', 'SELECT pg_stat_monitor_export() > 0', 'postgres' ], '>', \my $out, '2>', \my $err);
+    $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+          . "AND query LIKE 'SELECT pg_stat_monitor_export%'");
+    $holder->query_safe('COMMIT');
+    $holder->quit;
+    $export->finish;
+    chomp($out, $err);
+    return $out . ($err =~ /ERROR:  (\w+)/ ? $1 : $err);
+}
+is(export_that_meets('DROP EXTENSION pg_stat_monitor'), '55000', 'dropped while an export waits: a clear error');
+ask($node, 'CREATE EXTENSION pg_stat_monitor');
+is(calls_of($node, 'SELECT 4715 AS load', "exported_at = 'infinity'"), 1, 'which loses nothing');
+is(export_that_meets('DROP EXTENSION pg_stat_monitor; CREATE EXTENSION pg_stat_monitor'), 't',
+    'and made anew meanwhile: it goes there');
+is(calls_of($node, 'SELECT 4715 AS load', "exported_at < 'infinity'"), 1, 'all of it');
+
 # Nonsense for every function of ours, each argument in turn: an error or an answer, never a dead server.
 my $functions = ask($node, q{SELECT p.oid::regproc || ' ' || array_to_string(ARRAY(SELECT format_type(t, NULL)
   FROM unnest(p.proargtypes) t), ',') FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e'

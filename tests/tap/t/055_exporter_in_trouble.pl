@@ -72,8 +72,13 @@ load() for 1 .. 3;
 ok(waits(sub { status_of('state') ne 'idle' }), 'a renamed table: the status view shows it: ' . status_of('state'));
 load() for 1 .. 3;
 ask($node, 'ALTER TABLE elsewhere.renamed RENAME TO pg_stat_monitor; ALTER EXTENSION pg_stat_monitor SET SCHEMA public; '
-    . 'ALTER DATABASE postgres RESET search_path; SELECT pg_reload_conf()');
+    . 'ALTER DATABASE postgres RESET search_path');
 ok(all_stored(), 'renamed back and moved back: what waited is stored') or diag(stored() . " of $ran");
+ask($node, 'ALTER EXTENSION pg_stat_monitor DROP TABLE pg_stat_monitor');
+load();
+ok(waits(sub { status_of('state') eq 'no database' }), 'a table that the extension has let go is not written to');
+ask($node, 'ALTER EXTENSION pg_stat_monitor ADD TABLE pg_stat_monitor');
+ok(all_stored(), 'until it has it again') or diag(stored() . " of $ran");
 is(status_of('buckets_lost + calls_lost'), 0, 'nothing is lost');
 
 # Killed in the middle of an export, by hand-made slowness; the whole server starts again, as PostgreSQL wants it.
