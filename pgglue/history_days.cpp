@@ -163,8 +163,8 @@ History read_history(Oid table, bool sizes) {
     return history;
 }
 
-void move_rows(Oid table, Oid from, Oid to, const char* condition, const char* exported_at) {
-    run_sql(psprintf("WITH moved AS (DELETE FROM ONLY %s WHERE %s RETURNING *) INSERT INTO %s (%s) "
+uint64 move_rows(Oid table, Oid from, Oid to, const char* condition, const char* exported_at) {
+    return run_sql(psprintf("WITH moved AS (DELETE FROM ONLY %s WHERE %s RETURNING *) INSERT INTO %s (%s) "
                      "SELECT %s FROM moved",
                      qualified_name(from), condition, qualified_name(to), column_list(table, nullptr),
                      column_list(table, exported_at)));
@@ -211,17 +211,19 @@ void attach(Oid table, Oid part, TimestampTz from, TimestampTz to) {
 
 bool make_day(Oid table, TimestampTz day) {
     const TimestampTz next = day + USECS_PER_DAY;
-    // One that changes the partitions at a time; neither readers nor writers wait for it.
+    // One that changes the partitions at a time; neither readers nor writers wait for it, unless rows are moved.
     LockRelationOid(table, ShareUpdateExclusiveLock);
     const History history = read_history(table, false);
     if (!is_free(history, day, next)) return false;
     const Oid made = make_detached(table, day_label(day, ""),
                                    psprintf("Exported statistics of the day (UTC) %s.", date_text(day)));
-    if (history.rest_own)
+    // A reader that has planned without the new partition would find the rows in neither: none may be in between.
+    if (history.rest_own &&
         move_rows(
             table, history.rest, made,
             psprintf("exported_at >= %s AND exported_at < %s", instant_literal(day), instant_literal(next)),
-            nullptr);
+            nullptr) > 0)
+        lock_for_change(table, history.rest, InvalidOid);
     attach(table, made, day, next);
     return true;
 }
