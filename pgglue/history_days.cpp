@@ -212,21 +212,20 @@ void attach(Oid table, Oid part, TimestampTz from, TimestampTz to) {
 
 bool make_day(Oid table, TimestampTz day) {
     const TimestampTz next = day + USECS_PER_DAY;
-    // One that changes the partitions at a time; neither readers nor writers wait for it.
+    // One that changes the partitions at a time; neither readers nor writers wait for it, unless rows are
+    // moved.
     LockRelationOid(table, ShareUpdateExclusiveLock);
     const History history = read_history(table, false);
     if (!is_free(history, day, next)) return false;
     const Oid made = make_detached(table, day_label(day, ""),
                                    psprintf("Exported statistics of the day (UTC) %s.", date_text(day)));
-    uint64 moved = 0;
-    if (history.rest_own)
-        moved = move_rows(
-            table, history.rest, made,
-            psprintf("exported_at >= %s AND exported_at < %s", instant_literal(day), instant_literal(next)),
-            nullptr);
     // A reader that has planned with the partitions as they were would wait for the default one, and find the
     // rows neither there nor, in its plan, here.
-    if (moved > 0) LockRelationOid(table, AccessExclusiveLock);
+    if (history.rest_own && move_rows(table, history.rest, made,
+                                      psprintf("exported_at >= %s AND exported_at < %s", instant_literal(day),
+                                               instant_literal(next)),
+                                      nullptr) > 0)
+        lock_for_change(table, history.rest, InvalidOid);
     attach(table, made, day, next);
     return true;
 }

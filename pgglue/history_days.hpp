@@ -45,7 +45,7 @@ const char* date_text(TimestampTz at);
 const char* day_label(TimestampTz day, const char* suffix);
 
 /// Moves the rows that meet an SQL condition from one partition of `table` to another table like it, with
-/// another exported_at unless that is null.
+/// another exported_at unless that is null. Returns how many.
 uint64 move_rows(Oid table, Oid from, Oid to, const char* condition, const char* exported_at);
 
 /// Copies them.

@@ -2,7 +2,8 @@
 # private_tree.sh BUILD_DIR PG_CONFIG DEST Copies the PostgreSQL that PG_CONFIG describes below DEST and
 # installs the build into the copy, so that the system's own tree is never touched. PostgreSQL's programs find
 # their files relative to themselves, which makes the copy a server of its own. Prints the path of the copy's
-# bin folder. An empty BUILD_DIR copies PostgreSQL alone.
+# bin folder. An empty BUILD_DIR copies PostgreSQL alone. SERVER_PRELOAD: what the copy's servers, and nothing else,
+# have in LD_PRELOAD before anything of their own: the runtime of a sanitizer that they are built without.
 set -euo pipefail
 
 [ $# -eq 3 ] || { echo "usage: $0 BUILD_DIR PG_CONFIG DEST" >&2; exit 2; }
@@ -27,4 +28,13 @@ if [ -n "$build_dir" ]; then
     exec 9>&-
 fi
 
-echo "$dest$("$pg_config" --bindir)"
+bin=$dest$("$pg_config" --bindir)
+if [ -n "${SERVER_PRELOAD:-}" ]; then
+    mv "$bin/postgres" "$bin/postgres.bare"
+    cat >"$bin/postgres" <<'WRAPPER'
+#!/bin/bash
+LD_PRELOAD=$SERVER_PRELOAD${LD_PRELOAD:+:$LD_PRELOAD} exec -a "$0" "$0.bare" "$@"
+WRAPPER
+    chmod 755 "$bin/postgres"
+fi
+echo "$bin"

@@ -28,11 +28,13 @@ for variant in "$@"; do
         *-lto) options='-Db_lto=true' ;;
         *-debug) options='-Dbuildtype=debug' ;;
         *-sanitize)
-            options='-Db_sanitize=address,undefined'
+            options='-Dbuildtype=debugoptimized -Db_sanitize=address,undefined'
             # PostgreSQL itself is not instrumented: the runtime has to be there first, and what a process leaves
-            # to its end is no leak.
-            more=("TEST_PRELOAD=$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so)"
-                ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1)
+            # to its end is no leak. A finding is a crash; an exit would be taken for that of a session that failed.
+            runtime=$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so)
+            more=("SERVER_PRELOAD=$runtime:$variants_dir/$variant/tests/server/asan-first.so"
+                ASAN_OPTIONS=detect_leaks=0:abort_on_error=1
+                UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1)
             ;;
         *) echo "no such variant: $variant (there are: ${all[*]})" >&2; exit 2 ;;
     esac

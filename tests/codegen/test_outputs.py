@@ -35,9 +35,9 @@ ADDED = """  - id: 999
 COMPILER = os.environ.get("CXX", "c++").split()
 
 
-def codegen(root: Path, *options: str) -> subprocess.CompletedProcess:
+def codegen(root: Path, *options: str, **surroundings: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-B", REPO / "schema/codegen.py", "--root", root, *options],
-                          capture_output=True, text=True, check=False)
+                          capture_output=True, text=True, check=False, env={**os.environ, **surroundings})
 
 
 def compiles(test: unittest.TestCase, root: Path) -> None:
@@ -135,6 +135,28 @@ class ThreeColumns(Tree):
         sql = self.text("generated/sql/pg_stat_monitor--2.3.sql")
         self.assertIn("    OUT query text,\n    OUT parallel_workers_launched integer,\n"
                       "    OUT wal numeric\n)", sql)
+
+
+class Reproducible(Tree):
+    def files(self) -> dict:
+        return {path.relative_to(self.root): path.read_bytes() for part in ("generated", "docs")
+                for path in (self.root / part).rglob("*") if path.is_file()}
+
+    def test_surroundings(self):
+        """neither the hash seed, the locale, the time zone nor the date of the sources makes a difference"""
+        seen = []
+        for surroundings in ({"PYTHONHASHSEED": "1", "LC_ALL": "C", "PYTHONUTF8": "0", "TZ": "Asia/Kathmandu"},
+                             {"PYTHONHASHSEED": "2", "LC_ALL": "C.UTF-8", "TZ": "UTC", "COLUMNS": "40"}):
+            done = codegen(self.root, **surroundings)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            seen.append(self.files())
+            for part in ("generated", "docs"):
+                shutil.rmtree(self.root / part)
+            os.utime(self.spec, (1, 1))
+        self.assertGreater(len(seen[0]), 5)
+        self.assertEqual(seen[0], seen[1])
+        for path, content in seen[0].items():
+            self.assertEqual(content, (REPO / path).read_bytes(), f"{path} is not what is committed")
 
 
 class Drift(Tree):

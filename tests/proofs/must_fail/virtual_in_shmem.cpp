@@ -1,5 +1,5 @@
 // A type with a vtable must not get into shared memory.
-// expect: static assertion failed
+// expect: static(_assert| assertion) failed
 #include "core/pod.hpp"
 struct Bad {
     virtual ~Bad() = default;

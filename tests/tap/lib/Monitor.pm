@@ -7,7 +7,7 @@ use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(monitored_node ask ask_in calls_of failure pgbench $NEVER_ENDS $NO_EXPORTER);
+our @EXPORT = qw(monitored_node ask ask_in calls_of failure pgbench kill_hard $NEVER_ENDS $NO_EXPORTER);
 
 # A bucket that no clock ends during a test.
 our $NEVER_ENDS = "pg_stat_monitor.pgsm_bucket_time = 2147483647\n";
@@ -60,6 +60,16 @@ sub failure
     return ('succeeded', "printed: $stdout") if $status == 0;
     my ($state) = $stderr =~ /(?:ERROR|FATAL):\s+(\w{5}):/;
     return ($state // 'unknown', $stderr);
+}
+
+# Kills a process of the server so that the server restarts, and returns when it has: until the postmaster sees the
+# death it takes connections, only to end them.
+sub kill_hard
+{
+    my ($node, $pid) = @_;
+    my $offset = -s $node->logfile;
+    kill('KILL', $pid) == 1 or die "no process $pid to kill";
+    $node->wait_for_log(qr/database system is ready to accept connections/, $offset);
 }
 
 # Runs pgbench on database postgres and returns the number of transactions that it says it processed.

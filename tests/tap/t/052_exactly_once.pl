@@ -116,7 +116,7 @@ for my $round (1 .. 2)
     my $pid = $victim->query_safe('SELECT pg_backend_pid()');
     $victim->query_safe('BEGIN');
     $victim->query_safe('SELECT pg_stat_monitor_export()');
-    kill('KILL', $pid);
+    kill_hard($node, $pid);
     eval { $victim->quit };
     ok($node->poll_query_until('postgres', 'SELECT true'), "killed export $round: the server comes back");
     is(ask($node, $TRUE), $run, "killed export $round: stored calls are there once");
@@ -130,8 +130,7 @@ for my $round (1 .. 2)
 # kill -9 of the exporter itself and of its worker.
 my $pid = ask($node, "SELECT pid FROM pg_stat_activity WHERE backend_type ILIKE '%pg_stat_monitor%' LIMIT 1");
 like($pid, qr/^\d+$/, 'the exporter runs');
-kill('KILL', $pid);
-sleep 1;
+kill_hard($node, $pid);
 ok($node->poll_query_until('postgres', 'SELECT true'), 'killed exporter: the server comes back');
 is(ask($node, $TRUE), $run, 'killed exporter: stored calls are there once');
 ask($node, "SELECT 4711 AS load;\n" x 5);
