@@ -57,7 +57,8 @@ bool record_known(core::Store store, const core::Key& key, const Execution& exec
 struct Outcome {
     core::Status status;
     bool rotated;
-    bool first;  // of its bucket: the exporter has a bucket to wait for now
+    bool first;          // of its bucket: the exporter has a bucket to wait for now
+    TimestampTz end_us;  // of that bucket
 };
 
 Outcome record_exclusive(core::Store store, const core::Key& key, const core::Description* description,
@@ -69,6 +70,7 @@ Outcome record_exclusive(core::Store store, const core::Key& key, const core::De
         outcome.rotated = true;
     }
     outcome.first = store.running().entries == 0;
+    outcome.end_us = store.running().end_us;
     outcome.status = core::record(store, key, description, pgsm_normalized_query && !execution.utility,
                                   execution.sample, execution.cell, now);
     if (!notes.empty() && outcome.status == core::Status::kOk) {
@@ -207,8 +209,11 @@ Outcome record_new(core::Store store, const core::Key& key, const Execution& exe
     return record_exclusive(store, key, &description, execution, now, keep, {});
 }
 
-void wake_if_needed(const Outcome& outcome) {
-    if (outcome.rotated || outcome.first) wake_exporter();
+void wake_if_needed(const Outcome& outcome, TimestampTz now) {
+    if (outcome.rotated)
+        wake_exporter_by(now);
+    else if (outcome.first)
+        wake_exporter_by(outcome.end_us);
 }
 
 }  // namespace
@@ -325,7 +330,7 @@ void record_execution(const Execution& execution) {
             MemoryContextReset(scratch_context());
         }
         outcome.rotated |= rotated;
-        wake_if_needed(outcome);
+        wake_if_needed(outcome, now);
     }
     if (!execution.plan.empty()) MemoryContextReset(scratch_context());
 }
@@ -340,8 +345,10 @@ void record_error(const Execution& execution, std::string_view sqlcode, std::str
     const core::Notes packed{sqlcode, message, {comments, comments_len}};
     description.notes = {notes, core::pack_notes(packed, notes, sizeof notes)};
     const core::Key key{execution.queryid, core::identity_hash(execution.identity)};
-    wake_if_needed(record_exclusive(store(), key, &description, execution, GetCurrentTimestamp(),
-                                    ended_buckets_to_keep(), description.notes));
+    const TimestampTz now = GetCurrentTimestamp();
+    wake_if_needed(record_exclusive(store(), key, &description, execution, now, ended_buckets_to_keep(),
+                                    description.notes),
+                   now);
 }
 
 }  // namespace pgsm::glue

@@ -53,7 +53,8 @@ struct Exporter {
     ExporterState seen;        ///< what this process found or put into SharedState last
     uint64 looked_at;          ///< hash of the databases that all have no extension; 0: not looked
     TimestampTz looked_when;
-    Oid left;  ///< the database that had the extension until it was not found there
+    int64 waited_for;  ///< number of the bucket whose end was slept for last
+    Oid left;          ///< the database that had the extension until it was not found there
 };
 
 enum class Result { exported, no_extension, failed };
@@ -242,12 +243,16 @@ void note_losses() {
 }
 
 /// Until something has to be done, in microseconds; -1: nothing until woken.
-int64 time_to_sleep(const Exporter& self, bool memory_waits) {
+int64 time_to_sleep(Exporter& self, bool memory_waits) {
     const TimestampTz now = GetCurrentTimestamp();
     TimestampTz until = DT_NOEND;
     lock_store_shared();
     const core::Bucket& running = store().running();
-    if (running.entries > 0) until = Min(running.end_us, now + kMaxSleepUs);
+    // An empty bucket is waited for once: on a busy server its first statement need not wake us then.
+    if (running.entries > 0 || running.number != self.waited_for)
+        until = Min(running.end_us, now + kMaxSleepUs);
+    self.waited_for = running.number;
+    set_exporter_wakes_at(until);
     unlock_store();
     if (memory_waits) until = Min(until, now + kReleaseUs);
     if (waiting_buckets() > 0) until = Min(until, self.next_attempt);

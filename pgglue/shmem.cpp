@@ -158,4 +158,17 @@ void wake_exporter() {
     if (latch != nullptr) SetLatch(latch);
 }
 
+void wake_exporter_by(TimestampTz at) {
+    SpinLockAcquire(&shared_state->mutex);
+    const bool sleeps_longer = shared_state->exporter_wakes_at > at;
+    SpinLockRelease(&shared_state->mutex);
+    if (sleeps_longer) wake_exporter();
+}
+
+void set_exporter_wakes_at(TimestampTz at) {
+    SpinLockAcquire(&shared_state->mutex);
+    shared_state->exporter_wakes_at = at;
+    SpinLockRelease(&shared_state->mutex);
+}
+
 }  // namespace pgsm::glue

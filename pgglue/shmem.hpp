@@ -21,8 +21,9 @@ enum class ExporterState : uint32 {
 /// Locks: `mutex` for everything unless said otherwise. Fixed size, lives as long as the server.
 struct SharedState {
     slock_t mutex;
-    Latch* exporter_latch;  // of the exporter process, null when there is none
-    pid_t exporter_pid;     // 0 when there is none
+    Latch* exporter_latch;          // of the exporter process, null when there is none
+    pid_t exporter_pid;             // 0 when there is none
+    TimestampTz exporter_wakes_at;  // by itself, at the latest; set while the store lock is held
     ExporterState exporter_state;
     Oid export_database;         // the one that CREATE EXTENSION was committed in first; InvalidOid: unknown
     Oid numbers_behind;          // database whose stored bucket numbers memory's are known to be behind
@@ -71,5 +72,13 @@ void rotate_if_due(TimestampTz now);
 
 /// Wakes the exporter process, if there is one. Takes `mutex`; never while the store lock is held.
 void wake_exporter();
+
+/// Does so if it would sleep beyond `at`: a signal takes ten times as long as the rest of what a statement
+/// does to end a bucket, and gives its processor away. After what the exporter has to look at was done under
+/// the store lock.
+void wake_exporter_by(TimestampTz at);
+
+/// What the exporter says about its sleep. The store lock is held.
+void set_exporter_wakes_at(TimestampTz at);
 
 }  // namespace pgsm::glue
