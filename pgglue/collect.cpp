@@ -211,9 +211,9 @@ Outcome record_new(core::Store store, const core::Key& key, const Execution& exe
 
 void wake_if_needed(const Outcome& outcome, TimestampTz now) {
     if (outcome.rotated)
-        wake_exporter_by(now);
+        wake_exporter_by(now, now);
     else if (outcome.first)
-        wake_exporter_by(outcome.end_us);
+        wake_exporter_by(outcome.end_us, now);
 }
 
 }  // namespace

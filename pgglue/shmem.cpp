@@ -158,11 +158,12 @@ void wake_exporter() {
     if (latch != nullptr) SetLatch(latch);
 }
 
-void wake_exporter_by(TimestampTz at) {
+void wake_exporter_by(TimestampTz at, TimestampTz now) {
     SpinLockAcquire(&shared_state->mutex);
-    const bool sleeps_longer = shared_state->exporter_wakes_at > at;
+    const TimestampTz wakes_at = shared_state->exporter_wakes_at;
     SpinLockRelease(&shared_state->mutex);
-    if (sleeps_longer) wake_exporter();
+    // Long overdue: the clock was set forward, which no sleep is shortened by.
+    if (wakes_at > at || wakes_at < now - USECS_PER_SEC) wake_exporter();
 }
 
 void set_exporter_wakes_at(TimestampTz at) {

@@ -73,10 +73,10 @@ void rotate_if_due(TimestampTz now);
 /// Wakes the exporter process, if there is one. Takes `mutex`; never while the store lock is held.
 void wake_exporter();
 
-/// Does so if it would sleep beyond `at`: a signal takes ten times as long as the rest of what a statement
-/// does to end a bucket, and gives its processor away. After what the exporter has to look at was done under
-/// the store lock.
-void wake_exporter_by(TimestampTz at);
+/// Does so unless it wakes by itself between `now` and `at`: a signal takes ten times as long as the rest of
+/// what a statement does to end a bucket, and gives its processor away. After what the exporter has to look
+/// at was done under the store lock.
+void wake_exporter_by(TimestampTz at, TimestampTz now);
 
 /// What the exporter says about its sleep. The store lock is held.
 void set_exporter_wakes_at(TimestampTz at);
