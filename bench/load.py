@@ -54,7 +54,7 @@ def cpu_us(server, mode, transactions):
 
 
 def cpu_table(workshop, quick):
-    rounds, transactions = (20, 10000) if quick else (60, 10000)
+    rounds, transactions = (20, 10000) if quick else (40, 10000)
     rows = []
     with Turns(workshop) as turns:
         for mode in ("prepared", "simple"):
