@@ -30,18 +30,6 @@ sub status_of
     my ($what) = @_;
     return ask($node, "SELECT $what FROM pg_stat_monitor_status");
 }
-# True when it came within some seconds.
-sub waits
-{
-    my ($condition) = @_;
-    my $end = time() + 15;
-    while (time() < $end)
-    {
-        return 1 if $condition->();
-        usleep(50_000);
-    }
-    return 0;
-}
 sub all_stored { return waits(sub { stored() == $ran }) }
 
 load();

@@ -6,8 +6,9 @@ use warnings;
 use Exporter 'import';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Time::HiRes ();
 
-our @EXPORT = qw(monitored_node ask ask_in calls_of failure pgbench kill_hard $NEVER_ENDS $NO_EXPORTER);
+our @EXPORT = qw(monitored_node ask ask_in calls_of failure pgbench kill_hard waits $NEVER_ENDS $NO_EXPORTER);
 
 # A bucket that no clock ends during a test.
 our $NEVER_ENDS = "pg_stat_monitor.pgsm_bucket_time = 2147483647\n";
@@ -70,6 +71,19 @@ sub kill_hard
     my $offset = -s $node->logfile;
     kill('KILL', $pid) == 1 or die "no process $pid to kill";
     $node->wait_for_log(qr/database system is ready to accept connections/, $offset);
+}
+
+# True when $condition->() came true within half a minute.
+sub waits
+{
+    my ($condition) = @_;
+    my $end = Time::HiRes::time() + 30;
+    while (Time::HiRes::time() < $end)
+    {
+        return 1 if $condition->();
+        Time::HiRes::usleep(50_000);
+    }
+    return 0;
 }
 
 # Runs pgbench on database postgres and returns the number of transactions that it says it processed.

@@ -8,7 +8,7 @@ use Monitor;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(usleep time);
+use Time::HiRes qw(time);
 
 my $node = monitored_node('trouble', "pg_stat_monitor.pgsm_bucket_time = 1\nlog_statement = none\n"
       . "pg_stat_monitor.pgsm_max = 16MB\nrestart_after_crash = on\n");
@@ -26,17 +26,6 @@ sub stored
           . "WHERE query LIKE 'SELECT 4711 AS load%' AND exported_at < 'infinity'");
 }
 sub status_of { return ask_in($database, $node, "SELECT $_[0] FROM pg_stat_monitor_status") }
-sub waits
-{
-    my ($condition) = @_;
-    my $end = time() + 30;
-    while (time() < $end)
-    {
-        return 1 if $condition->();
-        usleep(50_000);
-    }
-    return 0;
-}
 sub all_stored { return waits(sub { stored() == $ran }) }
 sub nothing_twice
 {

@@ -54,17 +54,6 @@ sub load
 sub shown { return calls_of($node, 'SELECT 4711 + 1', @_) }
 sub stored { return shown("exported_at < 'infinity'") }
 sub status_of { return ask($node, "SELECT $_[0] FROM pg_stat_monitor_status") }
-sub waits
-{
-    my ($condition) = @_;
-    my $end = time() + 30;
-    while (time() < $end)
-    {
-        return 1 if $condition->();
-        usleep(50_000);
-    }
-    return 0;
-}
 sub all_stored { return waits(sub { stored() == $ran }) }
 sub nothing_twice
 {
