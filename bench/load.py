@@ -1,8 +1,15 @@
 """CPU time per transaction and transactions per second: the servers run side by side and take turns."""
+import os
 import pathlib
+import random
 import re
+import time
 
-from tables import median, midmean, number, quartiles, ratio, show, verdict
+from libpq import Session
+from servers import PGBENCH_SCALE
+from tables import median, midmean, number, quartiles, ratio, show, standard_error, verdict
+
+SERIES = 100
 
 HOT = "\\set aid 4711\nSELECT abalance FROM pgbench_accounts WHERE aid = :aid;\n"
 
@@ -47,34 +54,77 @@ class Turns:
         return figures
 
 
-def cpu_us(server, mode, transactions):
-    before = server.cpu_seconds()
-    server.pgbench("-n", "-S", "-M", mode, "-c", "1", "-t", str(transactions))
-    return (server.cpu_seconds() - before) / transactions * 1e6
+class OneCore:
+    """Sessions of all servers and ourselves on one core, so that none of them is ever moved to a cold one."""
+
+    def __init__(self, sessions):
+        self.sessions = sessions
+        self.before = os.sched_getaffinity(0)
+
+    def __enter__(self):
+        for pid in [os.getpid()] + [session.pid for session in self.sessions]:
+            os.sched_setaffinity(pid, {max(self.before)})
+
+    def __exit__(self, *_):
+        os.sched_setaffinity(os.getpid(), self.before)
+
+
+def cpu_us(session, mode, keys):
+    before = session.cpu_us()
+    session.run(mode, keys)
+    return (session.cpu_us() - before) / len(keys)
 
 
 def cpu_table(workshop, quick):
-    rounds, transactions = (20, 10000) if quick else (40, 10000)
+    seconds = 15 if quick else 90
     rows = []
     with Turns(workshop) as turns:
-        for mode in ("prepared", "simple"):
-            turns.rounds(1, lambda s, m=mode: cpu_us(s, m, 2000))
-            found = turns.rounds(rounds, lambda s, m=mode: cpu_us(s, m, transactions))
-            # Differences within a short round: what disturbs the machine (another load on the same core's other
-            # thread changes CPU times by half) disturbs all three.
-            extra = {t: [a - b for a, b in zip(found[t], found["none"])] for t in found}
-            middle = {t: midmean(extra[t]) for t in extra}
-            for tracker, figures in found.items():
-                ours = tracker == "ours"
-                rows.append(["%s, %s" % (mode, tracker), number(median(figures), 2), quartiles(figures, 2),
-                             number(middle[tracker], 2), quartiles(extra[tracker], 2),
-                             ratio(middle[tracker], middle["pgss"]) if ours else "",
-                             verdict(middle[tracker], middle["pgss"]) if ours else ""])
-    show("CPU time per transaction, pgbench -S, microseconds",
-         ["mode, tracker", "median", "middle half", "extra", "middle half", "ours/pgss", "reached"], rows,
-         ["All processes of the server, user and system time, 1 client, %d rounds of %d transactions in turn."
-          % (rounds, transactions),
-          "extra: to the server without a tracker in the same round; mean of the middle half of the differences."])
+        sessions = {name: Session(server) for name, server in turns.servers.items()}
+        with OneCore(sessions.values()):
+            for mode in ("prepared", "simple"):
+                found = cpu_series(sessions, mode, seconds)
+                rows += cpu_rows(mode, found)
+        for session in sessions.values():
+            session.close()
+    show("CPU time per transaction, what pgbench -S asks, microseconds",
+         ["mode, tracker", "median", "middle half", "extra", "+-", "ours/pgss", "reached"], rows,
+         ["User and system time of the backend that answers one client, %d s of series of %d transactions in turn."
+          % (seconds, SERIES),
+          "extra: to the server without a tracker in the same turn; mean of the middle half of the differences.",
+          "+-: standard error of that, by bootstrap."])
+
+
+def cpu_series(sessions, mode, seconds):
+    """{tracker: [microseconds per transaction of each series]}"""
+    names = list(sessions)
+    found = {name: [] for name in names}
+    draw = random.Random(1)
+    for name in names:
+        cpu_us(sessions[name], mode, [b"1"] * SERIES)
+    end = time.monotonic() + seconds
+    turn = 0
+    while time.monotonic() < end:
+        keys = [b"%d" % draw.randint(1, 100000 * PGBENCH_SCALE) for _ in range(SERIES)]
+        for name in names[turn % len(names):] + names[:turn % len(names)]:
+            found[name].append(cpu_us(sessions[name], mode, keys))
+        turn += 1
+    return found
+
+
+def cpu_rows(mode, found):
+    # Differences within a turn of some milliseconds: what disturbs the machine (another load on the same core's other
+    # thread changes CPU times by half) disturbs all three.
+    extra = {t: [a - b for a, b in zip(found[t], found["none"])] for t in found}
+    middle = {t: midmean(extra[t]) for t in extra}
+    rows = []
+    for tracker, figures in found.items():
+        ours, none = tracker == "ours", tracker == "none"
+        rows.append(["%s, %s" % (mode, tracker), number(median(figures), 2), quartiles(figures, 2),
+                     "" if none else number(middle[tracker], 3),
+                     "" if none else number(standard_error(extra[tracker], midmean), 3),
+                     ratio(middle[tracker], middle["pgss"]) if ours else "",
+                     verdict(middle[tracker], middle["pgss"]) if ours else ""])
+    return rows
 
 
 def tps(server, file, mode, clients, seconds):
@@ -83,7 +133,7 @@ def tps(server, file, mode, clients, seconds):
 
 
 def tps_table(workshop, quick):
-    rounds, seconds = (2, 2) if quick else (4, 3)
+    rounds, seconds = (3, 1) if quick else (14, 1)
     rows = []
     with Turns(workshop) as turns:
         for name, text, mode in (("hot, prepared", HOT, "prepared"), ("5,000 by Zipf", ZIPF, "simple"),

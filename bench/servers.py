@@ -152,16 +152,3 @@ class Server:
         if done.returncode != 0:
             raise SystemExit("pgbench %s failed on %s:\n%s" % (options, self.name, done.stderr[-4000:]))
         return done.stdout
-
-    def cpu_seconds(self):
-        """CPU time of the server's processes, those that have ended included."""
-        total = 0
-        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-            try:
-                pid, rest = int(stat.parent.name), stat.read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            # Fields of proc(5), counted from the state: parent 1, utime 11, stime 12, cutime 13, cstime 14.
-            if pid == self.postmaster or int(rest[1]) == self.postmaster:
-                total += sum(map(int, rest[11:15]))
-        return total / os.sysconf("SC_CLK_TCK")

@@ -100,6 +100,27 @@ void copy_texts(Store from, Store to) noexcept {
     std::memcpy(to.base + start, from.base + start, std::uint64_t{heap.high_water - heap.first} * kUnitBytes);
 }
 
+bool copy_text_piece(Store from, Store to, Ref& at) noexcept {
+    constexpr Ref kUnitsAtOnce = 32 * 1024 / kUnitBytes;
+    const Heap& heap = to.header().texts.heap;
+    if (at == 0) at = heap.first;
+    const Ref units = std::min(kUnitsAtOnce, heap.high_water - at);
+    copy_block(from, to, at, units * kUnitBytes);
+    at += units;
+    return at < heap.high_water;
+}
+
+void touch_pages(Store copy) noexcept {
+    // Smaller than any page there is would only take longer.
+    constexpr std::uint64_t kPageBytes = 4096;
+    const Header& header = copy.header();
+    for (const Heap* heap : {&header.heap, &header.texts.heap}) {
+        const std::uint64_t end = std::uint64_t{heap->high_water} * kUnitBytes;
+        for (std::uint64_t at = std::uint64_t{heap->first} * kUnitBytes; at < end; at += kPageBytes)
+            copy.base[at] = std::byte{0};
+    }
+}
+
 void fold_rest(Store copy, Bucket& bucket, std::uint32_t top, std::span<Ref> scratch) noexcept {
     std::size_t n = 0;
     for (Ref at = bucket.first_entry; at != 0 && n < scratch.size(); at = copy.entry(at)->list_next)

@@ -25,6 +25,15 @@ void copy_entry(Store from, Store to, const Entry& entry) noexcept;
 /// The used part of the text arena. Lock: store lock, shared.
 void copy_texts(Store from, Store to) noexcept;
 
+/// A piece of what copy_texts() copies, as it was when the frame was; `at`, 0 at first, moves behind it.
+/// False when that was the last. The texts of an ended bucket stay where they are while the bucket is there.
+/// Lock: store lock, shared.
+bool copy_text_piece(Store from, Store to, Ref& at) noexcept;
+
+/// Writes into every page that a copy like its frame will use: what the kernel does for a page that is new
+/// takes as long as the copying, and nobody shall wait for that under the lock. Lock: none.
+void touch_pages(Store copy) noexcept;
+
 /// Adds everything but the `top` entries of most execution time to residual entries, in a private copy.
 /// `scratch` has room for bucket.entries references. The bucket's list is then: the top ones by query id, as
 /// an index on it likes them, then the residual entries.

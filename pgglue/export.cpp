@@ -94,7 +94,7 @@ void check_columns(Relation table) {
 
 /// One piece of a bucket's entries; `at` moves behind it. False when the bucket is gone.
 bool copy_piece(core::Store copy, int64 number, core::Ref& at) {
-    constexpr int kAtOnce = 256;
+    constexpr int kAtOnce = 64;
     lock_store_shared();
     const bool there = find_ended(store(), number) != nullptr;
     for (int i = 0; there && i < kAtOnce && at != 0; ++i) {
@@ -104,6 +104,13 @@ bool copy_piece(core::Store copy, int64 number, core::Ref& at) {
     }
     unlock_store();
     return there;
+}
+
+bool copy_texts_piece(core::Store copy, core::Ref& at) {
+    lock_store_shared();
+    const bool more = core::copy_text_piece(store(), copy, at);
+    unlock_store();
+    return more;
 }
 
 void note_copied(const Job& job, uint64 buckets_lost) {
@@ -125,17 +132,25 @@ void copy_buckets(Job& job) {
     lock_store_shared();
     job.copy = core::copy_frame(store(), {memory, bytes});
     unlock_store();
+    core::touch_pages(job.copy);
     for (int i = 0; i < job.range.count; ++i) {
         const int64 number = stamped_bucket(job.range, i);
         core::Bucket* bucket = find_ended(job.copy, number);
         if (bucket == nullptr) continue;
         job.scratch_count = Max(job.scratch_count, bucket->entries);
         core::Ref at = bucket->first_entry;
-        while (at != 0 && copy_piece(job.copy, number, at)) CHECK_FOR_INTERRUPTS();
+        while (at != 0 && copy_piece(job.copy, number, at)) {
+            let_others_lock_store();
+            CHECK_FOR_INTERRUPTS();
+        }
+    }
+    core::Ref text = 0;
+    while (copy_texts_piece(job.copy, text)) {
+        let_others_lock_store();
+        CHECK_FOR_INTERRUPTS();
     }
     lock_store_shared();
     const uint64 buckets_lost = store().header().usage.buckets_lost;
-    core::copy_texts(store(), job.copy);
     for (int i = 0; i < job.range.count; ++i) {
         core::Bucket* bucket = find_ended(job.copy, stamped_bucket(job.range, i));
         if (bucket != nullptr && find_ended(store(), bucket->number) == nullptr)

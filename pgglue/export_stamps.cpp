@@ -304,6 +304,7 @@ bool release_exported_buckets() {
         lock_store_exclusive();
         done = core::reclaim(store(), kAtOnce);
         unlock_store();
+        if (done == kAtOnce) let_others_lock_store();
     }
     return left;
 }

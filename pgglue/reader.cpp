@@ -92,6 +92,11 @@ core::Store copy_visible(Snapshot snapshot) {
     Verdict* verdicts = static_cast<Verdict*>(MemoryContextAllocExtended(
         CurrentMemoryContext, from.header().ring_slots * sizeof(Verdict), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
 
+    lock_store_shared();
+    const core::Store frame = core::copy_frame(from, {memory, bytes});
+    unlock_store();
+    core::touch_pages(frame);
+
     // Stamps cannot be judged under the store lock. So they are judged after a look at the frame, and
     // everything is copied in one go once a look meets no stamp that is new. Usually there is none, and the
     // first look is the copy.

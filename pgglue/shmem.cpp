@@ -116,6 +116,7 @@ void lock_store_shared() { LWLockAcquire(store_lock, LW_SHARED); }
 void lock_store_exclusive() { LWLockAcquire(store_lock, LW_EXCLUSIVE); }
 void unlock_store() { LWLockRelease(store_lock); }
 bool store_lock_held() { return LWLockHeldByMe(store_lock); }
+void let_others_lock_store() { pg_usleep(50); }
 
 slock_t* entry_lock(core::Entry& entry) { return reinterpret_cast<slock_t*>(&entry.lock); }
 

@@ -60,6 +60,10 @@ void lock_store_exclusive();
 void unlock_store();
 bool store_lock_held();
 
+/// A pause of 50 microseconds between two short holds of the store lock by one who works through much of it:
+/// a waiter is woken when the lock is free, and would find it taken again.
+void let_others_lock_store();
+
 /// The spinlock of an entry in the running bucket.
 slock_t* entry_lock(core::Entry& entry);
 

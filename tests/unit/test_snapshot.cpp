@@ -266,6 +266,44 @@ TEST_CASE("snapshot: a copy shows the same rows and does not follow the original
     CHECK(at == before.size());
 }
 
+TEST_CASE("snapshot: an ended bucket is copied in pieces, while others go on") {
+    const auto long_statement = [](std::int64_t queryid) {
+        Statement s = statement(queryid);
+        s.query.append(200, 'x');
+        return s;
+    };
+    OwnStore own(config_of(300 * 1024, 200 * 1024));
+    const Store store = own.store;
+    for (std::uint32_t i = 0; i < 300; ++i)
+        REQUIRE(record_now(store, long_statement(i), execution(i + 1)) == Status::kOk);
+    rotate(store, kNoon + 1, 8);
+    std::vector<std::uint64_t> memory(copy_bytes(store) / 8 + 1, ~std::uint64_t{0});
+    const Store copy = copy_frame(store, std::as_writable_bytes(std::span{memory}));
+
+    touch_pages(copy);
+    for (const Heap* heap : {&copy.header().heap, &copy.header().texts.heap})
+        for (std::uint64_t at = std::uint64_t{heap->first} * kUnitBytes;
+             at < std::uint64_t{heap->high_water} * kUnitBytes; at += 4096)
+            CHECK(copy.base[at] == std::byte{0});
+
+    each_entry(store, store.bucket(0), [&](const Entry& entry) { copy_entry(store, copy, entry); });
+    std::uint32_t pieces = 1;
+    for (Ref at = 0; copy_text_piece(store, copy, at); ++pieces) {
+        // Their texts lie behind what the frame knew of.
+        for (std::uint32_t i = 0; i < 10; ++i)
+            REQUIRE(record_now(store, long_statement(1000 + pieces * 10 + i), execution(1)) == Status::kOk);
+    }
+    CHECK(pieces > 1);
+    std::vector<std::string> queries, expected;
+    each_entry(store, store.bucket(0), [&](const Entry& entry) {
+        expected.emplace_back(row_of(store, store.bucket(0), entry).query);
+    });
+    each_entry(copy, copy.bucket(0),
+               [&](const Entry& entry) { queries.emplace_back(row_of(copy, copy.bucket(0), entry).query); });
+    CHECK(queries.size() == 300);
+    CHECK(queries == expected);
+}
+
 TEST_CASE("snapshot: the top ones by time are kept, by query id, and the rest adds up") {
     for (const std::uint32_t cells : {22u, 52u}) {
         OwnStore own(config_of(1024 * 1024, 256 * 1024, cells));

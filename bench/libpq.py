@@ -1,0 +1,55 @@
+"""Sessions that stay, through libpq itself: pgbench takes a new one for each run and counts nothing before its end."""
+import ctypes
+import ctypes.util
+
+TUPLES_OK = 2
+
+
+def library():
+    lib = ctypes.CDLL(ctypes.util.find_library("pq") or "libpq.so.5")
+    for name, result in (("PQconnectdb", ctypes.c_void_p), ("PQerrorMessage", ctypes.c_char_p),
+                         ("PQprepare", ctypes.c_void_p), ("PQexec", ctypes.c_void_p),
+                         ("PQexecPrepared", ctypes.c_void_p)):
+        getattr(lib, name).restype = result
+    for name in ("PQstatus", "PQbackendPID", "PQerrorMessage", "PQfinish", "PQresultStatus", "PQclear"):
+        getattr(lib, name).argtypes = [ctypes.c_void_p]
+    lib.PQexec.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+    lib.PQprepare.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]
+    lib.PQexecPrepared.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int,
+                                   ctypes.POINTER(ctypes.c_char_p), ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
+    return lib
+
+
+class Session:
+    """A connection to a server of servers.py, asking what pgbench -S asks, in the same messages."""
+    lib = None
+
+    def __init__(self, server):
+        Session.lib = Session.lib or library()
+        self.connection = self.lib.PQconnectdb(
+            ("host='%s' port=5432 user=postgres dbname=postgres" % server.sockets).encode())
+        if self.lib.PQstatus(self.connection) != 0:
+            raise SystemExit(self.lib.PQerrorMessage(self.connection).decode())
+        self.pid = self.lib.PQbackendPID(self.connection)
+        self.lib.PQclear(self.lib.PQprepare(
+            self.connection, b"P_0", b"SELECT abalance FROM pgbench_accounts WHERE aid = $1;", 1, None))
+
+    def close(self):
+        self.lib.PQfinish(self.connection)
+
+    def run(self, mode, keys):
+        """`keys`: of the rows, as bytes."""
+        lib, connection = self.lib, self.connection
+        for key in keys:
+            if mode == "prepared":
+                result = lib.PQexecPrepared(connection, b"P_0", 1, (ctypes.c_char_p * 1)(key), None, None, 0)
+            else:
+                result = lib.PQexec(connection, b"SELECT abalance FROM pgbench_accounts WHERE aid = %s;" % key)
+            if lib.PQresultStatus(result) != TUPLES_OK:
+                raise SystemExit(lib.PQerrorMessage(connection).decode())
+            lib.PQclear(result)
+
+    def cpu_us(self):
+        """CPU time of the backend, to the nanosecond while it waits for us."""
+        with open("/proc/%d/schedstat" % self.pid, encoding="ascii") as file:
+            return int(file.read().split()[0]) / 1000
