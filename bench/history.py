@@ -10,7 +10,6 @@ import subprocess
 import threading
 import time
 
-from reading import read_ms
 from tables import median, number, show, verdict
 
 RATES = (30, 100, 300)
@@ -184,6 +183,15 @@ def full_week(server, merged_day, notes):
     said = server.value("SELECT count(*), round(sum(pg_total_relation_size(inhrelid)) / 2 ^ 20) FROM pg_inherits "
                         "WHERE inhparent = 'public.pg_stat_monitor'::regclass").split("|")
     notes.append("With days of before and today until now: %s partitions, %s MB." % tuple(said))
+
+
+def read_ms(server, sql, times):
+    """Milliseconds of each run: in the server alone, and until the client has all of it."""
+    said = server.psql("\\timing on\n\\o /dev/null\n" + "%s;\n" % sql * times)
+    whole = [float(ms) for ms in re.findall(r"Time: ([0-9.]+) ms", said)]
+    said = server.psql("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) %s;\n" % sql * times)
+    inside = [float(ms) for ms in re.findall(r"Execution Time: ([0-9.]+) ms", said)]
+    return inside[1:], whole[1:]
 
 
 def planning_ms(server, sql, times):

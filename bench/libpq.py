@@ -1,6 +1,7 @@
 """Sessions that stay, through libpq itself: pgbench takes a new one for each run and counts nothing before its end."""
 import ctypes
 import ctypes.util
+import os
 
 TUPLES_OK = 2
 
@@ -11,8 +12,10 @@ def library():
                          ("PQprepare", ctypes.c_void_p), ("PQexec", ctypes.c_void_p),
                          ("PQexecPrepared", ctypes.c_void_p)):
         getattr(lib, name).restype = result
-    for name in ("PQstatus", "PQbackendPID", "PQerrorMessage", "PQfinish", "PQresultStatus", "PQclear"):
+    for name in ("PQstatus", "PQbackendPID", "PQerrorMessage", "PQfinish", "PQresultStatus", "PQntuples", "PQclear"):
         getattr(lib, name).argtypes = [ctypes.c_void_p]
+    lib.PQgetvalue.restype = ctypes.c_char_p
+    lib.PQgetvalue.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
     lib.PQexec.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
     lib.PQprepare.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_void_p]
     lib.PQexecPrepared.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int,
@@ -20,8 +23,23 @@ def library():
     return lib
 
 
+class OneCore:
+    """Sessions and ourselves on one core, so that none is ever moved to a cold one and nobody waits for another."""
+
+    def __init__(self, sessions):
+        self.sessions = sessions
+        self.before = os.sched_getaffinity(0)
+
+    def __enter__(self):
+        for pid in [os.getpid()] + [session.pid for session in self.sessions]:
+            os.sched_setaffinity(pid, {max(self.before)})
+
+    def __exit__(self, *_):
+        os.sched_setaffinity(os.getpid(), self.before)
+
+
 class Session:
-    """A connection to a server of servers.py, asking what pgbench -S asks, in the same messages."""
+    """A connection to a server of servers.py. run() asks what pgbench -S asks, in the same messages."""
     lib = None
 
     def __init__(self, server):
@@ -48,6 +66,15 @@ class Session:
             if lib.PQresultStatus(result) != TUPLES_OK:
                 raise SystemExit(lib.PQerrorMessage(connection).decode())
             lib.PQclear(result)
+
+    def first_column(self, sql):
+        """Of the rows that a query returns, all of which have arrived then."""
+        result = self.lib.PQexec(self.connection, sql.encode())
+        if self.lib.PQresultStatus(result) != TUPLES_OK:
+            raise SystemExit(self.lib.PQerrorMessage(self.connection).decode())
+        values = [self.lib.PQgetvalue(result, row, 0).decode() for row in range(self.lib.PQntuples(result))]
+        self.lib.PQclear(result)
+        return values
 
     def cpu_us(self):
         """CPU time of the backend, to the nanosecond while it waits for us."""

@@ -1,11 +1,10 @@
 """CPU time per transaction and transactions per second: the servers run side by side and take turns."""
-import os
 import pathlib
 import random
 import re
 import time
 
-from libpq import Session
+from libpq import OneCore, Session
 from servers import PGBENCH_SCALE
 from tables import median, midmean, number, quartiles, ratio, show, standard_error, verdict
 
@@ -52,21 +51,6 @@ class Turns:
             for name in names[i % len(names):] + names[:i % len(names)]:
                 figures[name].append(measure(self.servers[name]))
         return figures
-
-
-class OneCore:
-    """Sessions of all servers and ourselves on one core, so that none of them is ever moved to a cold one."""
-
-    def __init__(self, sessions):
-        self.sessions = sessions
-        self.before = os.sched_getaffinity(0)
-
-    def __enter__(self):
-        for pid in [os.getpid()] + [session.pid for session in self.sessions]:
-            os.sched_setaffinity(pid, {max(self.before)})
-
-    def __exit__(self, *_):
-        os.sched_setaffinity(os.getpid(), self.before)
 
 
 def cpu_us(session, mode, keys):

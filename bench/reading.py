@@ -1,9 +1,11 @@
 """What is kept and what reading it costs: time per row, capacity of a bucket, shared memory."""
+import contextlib
 import re
 import time
 
+from libpq import OneCore, Session
 from servers import wide_statement, wide_write
-from tables import median, number, quartiles, ratio, show, verdict
+from tables import median, number, quartiles, show, verdict
 
 ENTRIES = 4000
 # One bucket for the whole measurement, and nobody exports it.
@@ -11,6 +13,7 @@ ONE_BUCKET = """
 pg_stat_monitor.pgsm_bucket_time = 1000000
 pg_stat_monitor.pgsm_export_database = 'no_such_database'
 """
+VIEWS = {"pgss": "pg_stat_statements", "ours": "pg_stat_monitor"}
 LIST_ALL = {"pgss": "SELECT * FROM pg_stat_statements",
             "ours": "SELECT * FROM pg_stat_monitor WHERE exported_at = 'infinity'"}
 
@@ -19,35 +22,54 @@ def run_statements(server, numbers, statement=wide_statement):
     server.psql("".join(statement(n) + ";\n" for n in numbers))
 
 
-def read_ms(server, sql, times):
-    """Milliseconds of each run: in the server alone, and until the client has all of it."""
-    said = server.psql("\\timing on\n\\o /dev/null\n" + "%s;\n" % sql * times)
-    whole = [float(ms) for ms in re.findall(r"Time: ([0-9.]+) ms", said)]
-    said = server.psql("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) %s;\n" % sql * times)
-    inside = [float(ms) for ms in re.findall(r"Execution Time: ([0-9.]+) ms", said)]
-    return inside[1:], whole[1:]
+def inside_us(session, sql):
+    """What the server takes for it, without output."""
+    said = session.first_column("EXPLAIN (ANALYZE, TIMING OFF, COSTS OFF) " + sql)
+    return float(re.search(r"Execution Time: ([0-9.]+) ms", said[-1]).group(1)) * 1000
+
+
+def whole_us(session, sql):
+    """Until the client has all of it."""
+    began = time.perf_counter()
+    session.first_column(sql)
+    return (time.perf_counter() - began) * 1e6
+
+
+def columns_of(server, tracker):
+    return server.value("SELECT string_agg(attname, ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = "
+                        "'%s'::regclass AND attnum > 0" % VIEWS[tracker]).split()
 
 
 def reader_table(workshop, quick):
-    times = 7 if quick else 31
-    found = {}
-    for tracker in (t for t in workshop.trackers if t != "none"):
-        with workshop.server("reader " + tracker, tracker, ONE_BUCKET if tracker == "ours" else "") as server:
-            run_statements(server, range(ENTRIES))
-            count = int(server.value("SELECT count(*) FROM (%s) s" % LIST_ALL[tracker]))
-            found[tracker] = (count, *(([ms * 1000 / count for ms in series])
-                                       for series in read_ms(server, LIST_ALL[tracker], times)))
-    rows = []
-    for place, what in ((1, "in the server"), (2, "until psql has it")):
-        for tracker, figures in found.items():
-            us, base = median(figures[place]), median(found["pgss"][place])
-            ours = tracker == "ours"
-            rows.append(["%s, %s" % (what, tracker), number(figures[0]), number(us, 3), quartiles(figures[place], 3),
-                         ratio(us, base) if ours else "", verdict(us, base) if ours else ""])
+    times = 10 if quick else 60
+    trackers = [t for t in workshop.trackers if t != "none"]
+    with contextlib.ExitStack() as stack:
+        servers = {t: stack.enter_context(workshop.server("reader " + t, t, ONE_BUCKET if t == "ours" else ""))
+                   for t in trackers}
+        columns = {t: columns_of(servers[t], t) for t in trackers}
+        both = [c for c in columns["pgss"] if all(c in columns[t] for t in trackers)]
+        sessions = {t: Session(servers[t]) for t in trackers}
+        for tracker in trackers:
+            run_statements(servers[tracker], range(ENTRIES))
+        counts = {t: int(servers[t].value("SELECT count(*) FROM (%s) s" % LIST_ALL[t])) for t in trackers}
+        rows = []
+        with OneCore(sessions.values()):
+            for what, measure, selected in (("in the server", inside_us, "*"), ("until the client has it", whole_us, "*"),
+                                            ("what both have", whole_us, ", ".join(both))):
+                found = {t: [] for t in trackers}
+                for _ in range(times):
+                    for t in trackers:
+                        found[t].append(measure(sessions[t], LIST_ALL[t].replace("*", selected)) / counts[t])
+                for t, figures in found.items():
+                    paired = median([a / b for a, b in zip(figures, found["pgss"])])
+                    rows.append(["%s, %s" % (what, t), number(len(columns[t] if selected == "*" else both)),
+                                 number(counts[t]), number(median(figures), 3), quartiles(figures, 3),
+                                 number(paired, 2) if t == "ours" else "",
+                                 verdict(paired, 1) if t == "ours" else ""])
     show("A reader that lists everything, microseconds per row",
-         ["what, tracker", "rows", "median", "middle half", "ours/pgss", "reached"], rows,
-         ["SELECT *, %d times, %d different statements; pg_stat_monitor has 72 columns, pg_stat_statements 43."
-          % (times - 1, ENTRIES), "in the server: EXPLAIN (ANALYZE, TIMING OFF)."])
+         ["what, tracker", "columns", "rows", "median", "middle half", "ours/pgss", "reached"], rows,
+         ["SELECT, %d times in turn, %d different statements; ours/pgss: median of the turns' ratios." % (times, ENTRIES),
+          "in the server: EXPLAIN (ANALYZE, TIMING OFF); what both have: the columns that are in both views."])
 
 
 COUNTS = """
