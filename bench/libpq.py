@@ -39,7 +39,7 @@ class OneCore:
 
 
 class Session:
-    """A connection to a server of servers.py. run() asks what pgbench -S asks, in the same messages."""
+    """A connection to a server of servers.py."""
     lib = None
 
     def __init__(self, server):
@@ -55,25 +55,31 @@ class Session:
     def close(self):
         self.lib.PQfinish(self.connection)
 
-    def run(self, mode, keys):
-        """`keys`: of the rows, as bytes."""
+    def run_prepared(self, keys):
+        """pgbench -S -M prepared; `keys` as bytes."""
         lib, connection = self.lib, self.connection
         for key in keys:
-            if mode == "prepared":
-                result = lib.PQexecPrepared(connection, b"P_0", 1, (ctypes.c_char_p * 1)(key), None, None, 0)
-            else:
-                result = lib.PQexec(connection, b"SELECT abalance FROM pgbench_accounts WHERE aid = %s;" % key)
-            if lib.PQresultStatus(result) != TUPLES_OK:
-                raise SystemExit(lib.PQerrorMessage(connection).decode())
-            lib.PQclear(result)
+            self.done(lib.PQexecPrepared(connection, b"P_0", 1, (ctypes.c_char_p * 1)(key), None, None, 0))
+
+    def run_simple(self, keys):
+        """pgbench -S -M simple."""
+        self.run_texts(b"SELECT abalance FROM pgbench_accounts WHERE aid = %s;" % key for key in keys)
+
+    def run_texts(self, texts):
+        lib, connection = self.lib, self.connection
+        for text in texts:
+            self.done(lib.PQexec(connection, text))
+
+    def done(self, result):
+        if self.lib.PQresultStatus(result) != TUPLES_OK:
+            raise SystemExit(self.lib.PQerrorMessage(self.connection).decode())
+        self.lib.PQclear(result)
 
     def first_column(self, sql):
         """Of the rows that a query returns, all of which have arrived then."""
         result = self.lib.PQexec(self.connection, sql.encode())
-        if self.lib.PQresultStatus(result) != TUPLES_OK:
-            raise SystemExit(self.lib.PQerrorMessage(self.connection).decode())
         values = [self.lib.PQgetvalue(result, row, 0).decode() for row in range(self.lib.PQntuples(result))]
-        self.lib.PQclear(result)
+        self.done(result)
         return values
 
     def cpu_us(self):

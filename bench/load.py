@@ -1,14 +1,22 @@
-"""CPU time per transaction and transactions per second: the servers run side by side and take turns."""
+"""CPU time per transaction and transactions per second: the servers run side by side and take turns.
+
+Where the memory of a server happens to lie makes it faster or slower than its neighbours by more than a tracker costs,
+so all of it is done on several servers, one after another.
+"""
 import pathlib
 import random
 import re
 import time
+from statistics import fmean, stdev
 
 from libpq import OneCore, Session
-from servers import PGBENCH_SCALE
-from tables import median, midmean, number, quartiles, ratio, show, standard_error, verdict
+from servers import PGBENCH_SCALE, wide_statement
+from tables import median, midmean, number, quartiles, ratio, show, verdict
 
 SERIES = 100
+ZIPF_STATEMENTS = 5000
+ZIPF_EXPONENT = 1.07
+ZIPF_WEIGHTS = [(rank + 1) ** -ZIPF_EXPONENT for rank in range(ZIPF_STATEMENTS)]
 
 HOT = "\\set aid 4711\nSELECT abalance FROM pgbench_accounts WHERE aid = :aid;\n"
 
@@ -23,7 +31,7 @@ def wide_script(number_of):
         number_of, digits, ", ".join("value_:d%d" % i for i in range(8)))
 
 
-ZIPF = wide_script("random_zipfian(1, 5000, 1.07)")
+ZIPF = wide_script("random_zipfian(1, %d, %s)" % (ZIPF_STATEMENTS, ZIPF_EXPONENT))
 NEW = wide_script("random(0, 99999999)")
 
 
@@ -43,72 +51,85 @@ class Turns:
         for server in self.servers.values():
             server.stop()
 
-    def rounds(self, count, measure):
-        """{tracker: [figure of each round]}; the order turns, so that nobody always follows the same one."""
+    def each(self, turn):
+        """The servers; the order turns, so that nobody always follows the same one."""
         names = list(self.servers)
-        figures = {name: [] for name in names}
-        for i in range(count):
-            for name in names[i % len(names):] + names[:i % len(names)]:
-                figures[name].append(measure(self.servers[name]))
-        return figures
+        return names[turn % len(names):] + names[:turn % len(names)]
 
 
-def cpu_us(session, mode, keys):
+def cpu_us(session, run):
+    """CPU time of each of SERIES statements."""
     before = session.cpu_us()
-    session.run(mode, keys)
-    return (session.cpu_us() - before) / len(keys)
+    run(session)
+    return (session.cpu_us() - before) / SERIES
 
 
-def cpu_table(workshop, quick):
-    seconds = 15 if quick else 90
-    rows = []
-    with Turns(workshop) as turns:
-        sessions = {name: Session(server) for name, server in turns.servers.items()}
-        with OneCore(sessions.values()):
-            for mode in ("prepared", "simple"):
-                found = cpu_series(sessions, mode, seconds)
-                rows += cpu_rows(mode, found)
-        for session in sessions.values():
-            session.close()
-    show("CPU time per transaction, what pgbench -S asks, microseconds",
-         ["mode, tracker", "median", "middle half", "extra", "+-", "ours/pgss", "reached"], rows,
-         ["User and system time of the backend that answers one client, %d s of series of %d transactions in turn."
-          % (seconds, SERIES),
-          "extra: to the server without a tracker in the same turn; mean of the middle half of the differences.",
-          "+-: standard error of that, by bootstrap."])
+def draw_by_key(draw):
+    return [b"%d" % draw.randint(1, 100000 * PGBENCH_SCALE) for _ in range(SERIES)]
 
 
-def cpu_series(sessions, mode, seconds):
-    """{tracker: [microseconds per transaction of each series]}"""
-    names = list(sessions)
-    found = {name: [] for name in names}
+def draw_by_zipf(draw):
+    ranks = draw.choices(range(ZIPF_STATEMENTS), ZIPF_WEIGHTS, k=SERIES)
+    return [wide_statement(rank).encode() for rank in ranks]
+
+
+# What is drawn for a series, and how a session runs it.
+CPU_LOADS = {
+    "by key, prepared": (draw_by_key, Session.run_prepared),
+    "by key, simple": (draw_by_key, Session.run_simple),
+    "5,000 by Zipf, simple": (draw_by_zipf, Session.run_texts),
+}
+
+
+def cpu_series(turns, load, seconds):
+    """{tracker: [microseconds per transaction of each series]}, with sessions that are new."""
+    draw_some, run = CPU_LOADS[load]
     draw = random.Random(1)
-    for name in names:
-        cpu_us(sessions[name], mode, [b"1"] * SERIES)
-    end = time.monotonic() + seconds
-    turn = 0
-    while time.monotonic() < end:
-        keys = [b"%d" % draw.randint(1, 100000 * PGBENCH_SCALE) for _ in range(SERIES)]
-        for name in names[turn % len(names):] + names[:turn % len(names)]:
-            found[name].append(cpu_us(sessions[name], mode, keys))
-        turn += 1
+    sessions = {name: Session(server) for name, server in turns.servers.items()}
+    found = {name: [] for name in sessions}
+    with OneCore(sessions.values()):
+        if draw_some is draw_by_zipf:
+            for session in sessions.values():
+                session.run_texts([wide_statement(rank).encode() for rank in range(ZIPF_STATEMENTS)])
+        end = time.monotonic() + seconds
+        turn = 0
+        while time.monotonic() < end:
+            drawn = draw_some(draw)
+            for name in turns.each(turn):
+                found[name].append(cpu_us(sessions[name], lambda session, what=drawn: run(session, what)))
+            turn += 1
+    for session in sessions.values():
+        session.close()
     return found
 
 
-def cpu_rows(mode, found):
-    # Differences within a turn of some milliseconds: what disturbs the machine (another load on the same core's other
-    # thread changes CPU times by half) disturbs all three.
-    extra = {t: [a - b for a, b in zip(found[t], found["none"])] for t in found}
-    middle = {t: midmean(extra[t]) for t in extra}
+def cpu_table(workshop, quick):
+    lives, seconds = (2, 3) if quick else (8, 6)
+    medians = {load: {t: [] for t in workshop.trackers} for load in CPU_LOADS}
+    extras = {load: {t: [] for t in workshop.trackers} for load in CPU_LOADS}
+    for _ in range(lives):
+        with Turns(workshop) as turns:
+            for load in CPU_LOADS:
+                found = cpu_series(turns, load, seconds)
+                for tracker, figures in found.items():
+                    medians[load][tracker].append(median(figures))
+                    extras[load][tracker].append(midmean([a - b for a, b in zip(figures, found["none"])]))
     rows = []
-    for tracker, figures in found.items():
-        ours, none = tracker == "ours", tracker == "none"
-        rows.append(["%s, %s" % (mode, tracker), number(median(figures), 2), quartiles(figures, 2),
-                     "" if none else number(middle[tracker], 3),
-                     "" if none else number(standard_error(extra[tracker], midmean), 3),
-                     ratio(middle[tracker], middle["pgss"]) if ours else "",
-                     verdict(middle[tracker], middle["pgss"]) if ours else ""])
-    return rows
+    for load, extra in extras.items():
+        middle = {tracker: fmean(figures) for tracker, figures in extra.items()}
+        for tracker in workshop.trackers:
+            ours, none = tracker == "ours", tracker == "none"
+            rows.append(["%s, %s" % (load, tracker), number(median(medians[load][tracker]), 2),
+                         "" if none else number(middle[tracker], 2),
+                         "" if none else number(stdev(extra[tracker]) / lives ** 0.5, 2),
+                         ratio(middle[tracker], middle["pgss"]) if ours else "",
+                         verdict(middle[tracker], middle["pgss"]) if ours else ""])
+    show("CPU time per transaction, microseconds",
+         ["load, tracker", "median", "extra", "+-", "ours/pgss", "reached"], rows,
+         ["User and system time of the backend of one client, which asks what pgbench -S asks, or 5,000 statements.",
+          "%d times new servers, on each %d s of series of %d transactions in turn." % (lives, seconds, SERIES),
+          "extra: to the server without a tracker in the same turn; mean of the middle half of the differences, mean "
+          "of the servers.", "+-: standard error of that mean. Where a server's memory lies makes most of it."])
 
 
 def tps(server, file, mode, clients, seconds):
@@ -117,22 +138,30 @@ def tps(server, file, mode, clients, seconds):
 
 
 def tps_table(workshop, quick):
-    rounds, seconds = (3, 1) if quick else (14, 1)
+    lives, rounds, seconds = (1, 3, 1) if quick else (4, 3, 1)
+    loads = {"hot, prepared": (HOT, "prepared"), "5,000 by Zipf": (ZIPF, "simple"), "new each time": (NEW, "simple")}
+    found = {(load, clients): {t: [] for t in workshop.trackers} for load in loads for clients in (2, 8, 32)}
+    for _ in range(lives):
+        with Turns(workshop) as turns:
+            for (load, clients), figures in found.items():
+                text, mode = loads[load]
+                file = pathlib.Path(workshop.folder) / "load.sql"
+                file.write_text(text, encoding="ascii")
+                if clients == 2:
+                    for server in turns.servers.values():
+                        tps(server, file, mode, 8, 1)
+                for turn in range(rounds):
+                    for name in turns.each(turn):
+                        figures[name].append(tps(turns.servers[name], file, mode, clients, seconds))
     rows = []
-    with Turns(workshop) as turns:
-        for name, text, mode in (("hot, prepared", HOT, "prepared"), ("5,000 by Zipf", ZIPF, "simple"),
-                                 ("new each time", NEW, "simple")):
-            file = pathlib.Path(workshop.folder) / "load.sql"
-            file.write_text(text, encoding="ascii")
-            turns.rounds(1, lambda s, f=file, m=mode: tps(s, f, m, 8, 1))
-            for clients in (2, 8, 32):
-                found = turns.rounds(rounds, lambda s, f=file, m=mode, c=clients: tps(s, f, m, c, seconds))
-                middle = {t: median(found[t]) for t in found}
-                paired = [o / p for o, p in zip(found.get("ours", []), found["pgss"])]
-                rows.append(["%s, %d clients" % (name, clients), number(middle["none"]), number(middle["pgss"]),
-                             quartiles(found["pgss"], 0), number(middle.get("ours")),
-                             quartiles(found.get("ours", []), 0), number(median(paired), 3),
-                             verdict(-median(paired), -1) if paired else "-"])
+    for (load, clients), figures in found.items():
+        middle = {t: median(figures[t]) for t in figures}
+        paired = [o / p for o, p in zip(figures.get("ours", []), figures["pgss"])]
+        rows.append(["%s, %d clients" % (load, clients), number(middle["none"]), number(middle["pgss"]),
+                     quartiles(figures["pgss"], 0), number(middle.get("ours")),
+                     quartiles(figures.get("ours", []), 0), number(median(paired), 3), quartiles(paired, 2),
+                     verdict(-median(paired), -1) if paired else "-"])
     show("Transactions per second",
-         ["load", "none", "pgss", "middle half", "ours", "middle half", "ours/pgss", "reached"], rows,
-         ["%d rounds of %d s in turn; ours/pgss: median of the rounds' ratios, at least 1." % (rounds, seconds)])
+         ["load", "none", "pgss", "middle half", "ours", "middle half", "ours/pgss", "middle half", "reached"], rows,
+         ["%d times new servers, %d rounds of %d s in turn; ours/pgss: median of the rounds' ratios, at least 1."
+          % (lives, rounds, seconds)])

@@ -1,5 +1,4 @@
 """Printing: plain tables, medians, spreads."""
-import random
 import statistics
 
 
@@ -39,12 +38,6 @@ def midmean(values):
     ordered = sorted(values)
     cut = len(ordered) // 4
     return statistics.fmean(ordered[cut:len(ordered) - cut])
-
-
-def standard_error(values, figure, samples=200):
-    """Of `figure` of the values, by bootstrap: how it scatters over as many values drawn from them again."""
-    draw = random.Random(1)
-    return statistics.stdev(figure(draw.choices(values, k=len(values))) for _ in range(samples))
 
 
 def quartiles(values, digits=1):

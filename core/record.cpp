@@ -105,14 +105,19 @@ Entry* make_entry(Store store, Bucket& bucket, const Key& key, const Description
     return &entry;
 }
 
+/// Whether an entry of the same statement in the next bucket can take over its texts.
+bool has_texts(const Entry& entry, bool normalized) noexcept {
+    if ((entry.flags & kError) != 0) return false;
+    // A text that found no room then may find it now: its owner is asked for it.
+    if (entry.text == 0 || entry.session == 0) return false;
+    if ((entry.flags & (kHasParent | kHasPlan)) != 0 && entry.nest == 0) return false;
+    return ((entry.flags & kNormalizedText) != 0) == normalized;
+}
+
 Entry* copy_entry_of_before(Store store, Bucket& bucket, const Key& key, bool normalized,
                             std::int64_t now_us) noexcept {
     const Entry* before = previous_entry(store, key);
-    if (before == nullptr || (before->flags & kError) != 0) return nullptr;
-    // A text that found no room then may find it now: its owner is asked for it.
-    if (before->text == 0 || before->session == 0) return nullptr;
-    if ((before->flags & (kHasParent | kHasPlan)) != 0 && before->nest == 0) return nullptr;
-    if (((before->flags & kNormalizedText) != 0) != normalized) return nullptr;
+    if (before == nullptr || !has_texts(*before, normalized)) return nullptr;
     const Ref block = take_block(store, bucket, sizeof(Entry));
     // Making room may have given up the bucket before, and the entry with it.
     before = block == 0 ? nullptr : previous_entry(store, key);
@@ -214,6 +219,12 @@ Status record(Store store, const Key& key, const Description* description, bool 
         return Status::kOk;
     }
     return fold_sample(store, bucket, entry->userid, entry->dbid, sample, cell);
+}
+
+bool knows_texts(Store store, const Key& key, bool normalized) noexcept {
+    const Entry* entry = find(store, store.running().seq, key);
+    if (entry == nullptr) entry = previous_entry(store, key);
+    return entry != nullptr && has_texts(*entry, normalized);
 }
 
 void set_notes(Store store, Entry& entry, std::string_view notes, std::uint8_t elevel) noexcept {

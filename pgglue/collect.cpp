@@ -6,6 +6,7 @@
 #include "pgglue/guc.hpp"
 #include "pgglue/session.hpp"
 #include "pgglue/shmem.hpp"
+#include "pgglue/tracking.hpp"
 
 #include <time.h>
 
@@ -333,6 +334,16 @@ void record_execution(const Execution& execution) {
         wake_if_needed(outcome, now);
     }
     if (!execution.plan.empty()) MemoryContextReset(scratch_context());
+}
+
+bool knows_texts(int64 queryid) {
+    core::Identity identity{};
+    identify(identity, nesting_level == 0, parent_queryid());
+    const core::Key key{queryid, core::identity_hash(identity)};
+    lock_store_shared();
+    const bool known = core::knows_texts(store(), key, pgsm_normalized_query);
+    unlock_store();
+    return known;
 }
 
 void record_error(const Execution& execution, std::string_view sqlcode, std::string_view message) {

@@ -80,6 +80,9 @@ void set_exec_time(Execution& execution, double ms);
 /// it looks names up in the catalogs and allocates in the scratch context, which is empty afterwards.
 void record_execution(const Execution& execution);
 
+/// Whether memory has the texts of a statement that may begin now. Shared store lock.
+bool knows_texts(int64 queryid);
+
 /// Counts an error or a warning: no catalog, no error, no allocation that can fail. Exclusive store lock.
 void record_error(const Execution& execution, std::string_view sqlcode, std::string_view message);
 

@@ -11,7 +11,8 @@ namespace {
 
 constexpr double kWorthReadingMs = 0.25;
 constexpr double kSurprisingMs = 1.0;
-constexpr uint32 kEvery = 16;
+constexpr uint16 kFirstInterval = 8;
+constexpr uint16 kLastInterval = 64;
 constexpr float kMostPerMs = 16;  // executor start and end are in the CPU time, but not in the execution time
 
 struct Rates {
@@ -23,13 +24,14 @@ struct Known {
     int64 queryid;
     Rates rates;
     float last_ms;
-    uint32 until_reading;
+    uint16 until_reading;
+    uint16 interval;
 };
 static_assert(sizeof(Known) == 24);
 
 constexpr uint32 kSlots = 512;
 Known table[kSlots];
-uint32 strangers;  // executions of statements that are not in it, up to kSlots + kEvery
+uint32 strangers;  // executions of statements that are not in it, up to kSlots + kLastInterval
 
 // Of strangers that were read: sums in which the older ones count less and less.
 struct Sums {
@@ -70,7 +72,7 @@ void estimate(const Rates& rates, double exec_ms, core::HotPart& hot) {
 bool is_worth_reading(const Known& known, int64 queryid) {
     if (known.queryid == queryid)
         return known.until_reading == 0 || known.last_ms >= static_cast<float>(kWorthReadingMs);
-    if (strangers < kSlots + kEvery) {
+    if (strangers < kSlots + kLastInterval) {
         ++strangers;
         return strangers <= kSlots;
     }
@@ -80,7 +82,10 @@ bool is_worth_reading(const Known& known, int64 queryid) {
 
 void remember(Known& known, int64 queryid, const core::HotPart& hot) {
     const double exec_ms = hot.exec.total;
-    if (known.queryid != queryid) {
+    uint16 interval = kFirstInterval;
+    if (known.queryid == queryid) {
+        interval = static_cast<uint16>(std::min<uint32>(known.interval * 2u, kLastInterval));
+    } else {
         of_strangers = {of_strangers.exec_ms * kFade + exec_ms,
                         of_strangers.user_ms * kFade + hot.cpu_user_time,
                         of_strangers.sys_ms * kFade + hot.cpu_sys_time};
@@ -88,7 +93,8 @@ void remember(Known& known, int64 queryid, const core::HotPart& hot) {
     known = {queryid,
              {rate(hot.cpu_user_time, exec_ms), rate(hot.cpu_sys_time, exec_ms)},
              static_cast<float>(exec_ms),
-             kEvery - 1};
+             static_cast<uint16>(interval - 1),
+             interval};
 }
 
 }  // namespace

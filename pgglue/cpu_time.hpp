@@ -1,14 +1,15 @@
 // CPU time of statements, without two system calls for each of them.
 //
-// getrusage() costs half a microsecond, more than all the rest of recording a short statement. So it is
-// called around an execution only when that is worth it: the first time that this backend runs a statement,
-// whenever its last execution took a quarter of a millisecond or more, and for one in sixteen of the others.
-// The executions between two readings get their execution time multiplied by what the last reading found (CPU
-// per execution time, user and system apart). One that unexpectedly took long, a lock wait for example, gets
-// at most what the process has used since its last reading.
+// getrusage() costs a third of a microsecond, nearly as much as all the rest of recording a short statement.
+// So it is called around an execution only when that is worth it: the first time that this backend runs a
+// statement, whenever its last execution took a quarter of a millisecond or more, and for one in 8 of the
+// others, then one in 16, 32, and from there on one in 64. The executions between two readings get their
+// execution time multiplied by what the last reading found (CPU per execution time, user and system apart).
+// One that unexpectedly took long, a lock wait for example, gets at most what the process has used since its
+// last reading.
 //
-// A backend knows a table full of statements. Once it has met as many others as that, one in sixteen of those
-// is read, too, and the others get what such readings found lately.
+// A backend knows a table full of statements. Once it has met as many others as that, one in 64 of those is
+// read, too, and the others get what such readings found lately.
 //
 // Memory: one table of 12 kB a backend. No locks.
 #pragma once

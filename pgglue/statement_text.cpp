@@ -2,6 +2,7 @@
 
 #include "pgglue/statement_text.hpp"
 
+#include "pgglue/collect.hpp"
 #include "pgglue/constants.hpp"
 #include "pgglue/guarded.hpp"
 #include "pgglue/guc.hpp"
@@ -53,6 +54,12 @@ Remembered& slot_of(int64 queryid) { return remembered[static_cast<uint64>(query
 bool is_remembered(const Remembered& slot, int64 queryid) {
     return slot.queryid == queryid && slot.known &&
            (slot.marks_len == 0 || ring_end - slot.marks_at <= kRingBytes);
+}
+
+/// Whether to remember one more costs another: its slot, or the oldest marks.
+bool is_full(int64 queryid) {
+    const Remembered& slot = slot_of(queryid);
+    return ring_end > kRingBytes || (slot.queryid != queryid && is_remembered(slot, slot.queryid));
 }
 
 struct Remembering {
@@ -157,6 +164,8 @@ void remember_statement(int64 queryid, const SourceSlice& slice, JumbleStateArg 
     last_parsed.queryid = 0;
     if (is_remembered(slot_of(queryid), queryid) || jumble == nullptr) return;
     if (!pgsm_enable_pgsm_query_id && !pgsm_normalized_query) return;
+    // A backend that runs more statements than it can remember would look at most texts again and again.
+    if (is_full(queryid) && knows_texts(queryid)) return;
     Remembering work{queryid, slice, jumble};
     MemoryContext scratch = scratch_context();
     MemoryContext old = MemoryContextSwitchTo(scratch);

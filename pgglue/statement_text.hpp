@@ -20,8 +20,8 @@ struct SourceSlice {
 /// The statement alone, without white space around it and without the semicolon.
 std::string_view slice_text(const SourceSlice& slice);
 
-/// Remembers the constants of a statement that has just been parsed. Cheap when it is known already. Never
-/// raises an error.
+/// Remembers the constants of a statement that has just been parsed. Cheap when it is known already, or when
+/// there is no room and the store has its texts (store lock, shared). Never raises an error.
 void remember_statement(int64 queryid, const SourceSlice& slice, JumbleStateArg jumble);
 
 struct StatementText {
