@@ -15,13 +15,24 @@ Ref& head(Store store, std::uint32_t seq, const Key& key) noexcept {
     return reinterpret_cast<Ref*>(store.base + header.heads_offset)[chain_hash(seq, key) & header.heads_mask];
 }
 
+/// Who finds an entry goes on to its spinlock and its counters, one after another: the lock lets the
+/// processor look no further. So it is told beforehand.
+void fetch_rest(Entry& entry) noexcept {
+    constexpr std::size_t kLineBytes = 64;
+    auto* bytes = reinterpret_cast<std::byte*>(&entry);
+    for (std::size_t at = kLineBytes; at < sizeof(Entry); at += kLineBytes) __builtin_prefetch(bytes + at, 1);
+    __builtin_prefetch(bytes + sizeof(Entry) - 1, 1);
+}
+
 }  // namespace
 
 Entry* find(Store store, std::uint32_t seq, const Key& key) noexcept {
     for (Ref at = head(store, seq, key); at != 0;) {
         Entry* entry = store.entry(at);
-        if (entry->queryid == key.queryid && entry->identity == key.identity && entry->bucket_seq == seq)
+        if (entry->queryid == key.queryid && entry->identity == key.identity && entry->bucket_seq == seq) {
+            fetch_rest(*entry);
             return entry;
+        }
         at = entry->hash_next;
     }
     return nullptr;

@@ -31,7 +31,8 @@ static_assert(sizeof(Known) == 24);
 
 constexpr uint32 kSlots = 512;
 Known table[kSlots];
-uint32 strangers;  // executions of statements that are not in it, up to kSlots + kLastInterval
+constexpr uint32 kStrangersRead = 64;
+uint32 strangers;  // executions of statements that are not in it, up to kStrangersRead + kLastInterval
 
 // Of strangers that were read: sums in which the older ones count less and less.
 struct Sums {
@@ -72,11 +73,11 @@ void estimate(const Rates& rates, double exec_ms, core::HotPart& hot) {
 bool is_worth_reading(const Known& known, int64 queryid) {
     if (known.queryid == queryid)
         return known.until_reading == 0 || known.last_ms >= static_cast<float>(kWorthReadingMs);
-    if (strangers < kSlots + kLastInterval) {
+    if (strangers < kStrangersRead + kLastInterval) {
         ++strangers;
-        return strangers <= kSlots;
+        return strangers <= kStrangersRead;
     }
-    strangers = kSlots + 1;
+    strangers = kStrangersRead + 1;
     return true;
 }
 

@@ -40,7 +40,9 @@ inline bool has_nothing_to_do() { return tracking_is_off() && queryid_is_reporte
     if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
     const auto queryid = static_cast<int64>(query->queryId);
     if (queryid == 0 || !tracks_level(nesting_level)) return;
-    remember_statement(queryid, {pstate->p_sourcetext, query->stmt_location, query->stmt_len}, jumble);
+    // A simple Query message parses without parameters of any kind, and its plans go with it.
+    const bool kept = nesting_level != 0 || pstate->p_paramref_hook != nullptr;
+    remember_statement(queryid, {pstate->p_sourcetext, query->stmt_location, query->stmt_len}, jumble, kept);
 }
 
 extern "C" void pgsm_post_parse_analyze(ParseState* pstate, Query* query, JumbleStateArg jumble) {

@@ -25,6 +25,8 @@ struct Remembered {
     uint32 tokens;
     uint16 highest_param;
     bool known;
+    uint8
+        skipped;  // times that the store's texts did, while the slot is this statement's without being known
 };
 
 constexpr uint32 kSlots = 896;
@@ -56,10 +58,27 @@ bool is_remembered(const Remembered& slot, int64 queryid) {
            (slot.marks_len == 0 || ring_end - slot.marks_at <= kRingBytes);
 }
 
-/// Whether to remember one more costs another: its slot, or the oldest marks.
-bool is_full(int64 queryid) {
-    const Remembered& slot = slot_of(queryid);
-    return ring_end > kRingBytes || (slot.queryid != queryid && is_remembered(slot, slot.queryid));
+/// Reading a text takes as long as this many questions to the store whether it has it.
+constexpr uint8 kWorthReading = 16;
+
+/// Whether the texts in the store will do, this time. A plan that is kept may be executed when they are gone;
+/// others are parsed anew each time, perhaps in sessions that are short, and worth remembering when they come
+/// often.
+bool store_will_do(int64 queryid, bool kept) {
+    Remembered& slot = slot_of(queryid);
+    if (!is_remembered(slot, slot.queryid)) {
+        if (kept && ring_end <= kRingBytes) return false;
+        if (slot.queryid != queryid) {
+            slot.queryid = queryid;
+            slot.known = false;
+            slot.skipped = 0;
+        }
+        if (++slot.skipped > kWorthReading) {
+            slot.skipped = 0;
+            return false;
+        }
+    }
+    return knows_texts(queryid);
 }
 
 struct Remembering {
@@ -160,12 +179,11 @@ bool plain_query_id(std::string_view text, int64* id) {
     return fits;
 }
 
-void remember_statement(int64 queryid, const SourceSlice& slice, JumbleStateArg jumble) {
+void remember_statement(int64 queryid, const SourceSlice& slice, JumbleStateArg jumble, bool kept) {
     last_parsed.queryid = 0;
     if (is_remembered(slot_of(queryid), queryid) || jumble == nullptr) return;
     if (!pgsm_enable_pgsm_query_id && !pgsm_normalized_query) return;
-    // A backend that runs more statements than it can remember would look at most texts again and again.
-    if (is_full(queryid) && knows_texts(queryid)) return;
+    if (store_will_do(queryid, kept)) return;
     Remembering work{queryid, slice, jumble};
     MemoryContext scratch = scratch_context();
     MemoryContext old = MemoryContextSwitchTo(scratch);

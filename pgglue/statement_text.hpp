@@ -20,9 +20,10 @@ struct SourceSlice {
 /// The statement alone, without white space around it and without the semicolon.
 std::string_view slice_text(const SourceSlice& slice);
 
-/// Remembers the constants of a statement that has just been parsed. Cheap when it is known already, or when
-/// there is no room and the store has its texts (store lock, shared). Never raises an error.
-void remember_statement(int64 queryid, const SourceSlice& slice, JumbleStateArg jumble);
+/// Remembers the constants of a statement that has just been parsed, unless the store's texts will do (store
+/// lock, shared). `kept`: its plan may be executed again without being parsed. Cheap when it is known
+/// already. Never raises an error.
+void remember_statement(int64 queryid, const SourceSlice& slice, JumbleStateArg jumble, bool kept);
 
 struct StatementText {
     std::string_view text;  // normalised if that was asked for
