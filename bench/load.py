@@ -3,9 +3,11 @@
 Where the memory of a server happens to lie makes it faster or slower than its neighbours by more than a tracker costs,
 so all of it is done on several servers, one after another.
 """
+import os
 import pathlib
 import random
 import re
+import subprocess
 import time
 from statistics import fmean, stdev
 
@@ -103,6 +105,16 @@ def cpu_series(turns, load, seconds):
     return found
 
 
+def error_of_mean(figures):
+    return stdev(figures) / len(figures) ** 0.5
+
+
+def difference(extra):
+    """Of ours to pg_stat_statements on servers that ran at the same time, and its standard error."""
+    pairs = [a - b for a, b in zip(extra["ours"], extra["pgss"])]
+    return fmean(pairs), error_of_mean(pairs)
+
+
 def cpu_table(workshop, quick):
     lives, seconds = (2, 3) if quick else (8, 6)
     medians = {load: {t: [] for t in workshop.trackers} for load in CPU_LOADS}
@@ -121,20 +133,43 @@ def cpu_table(workshop, quick):
             ours, none = tracker == "ours", tracker == "none"
             rows.append(["%s, %s" % (load, tracker), number(median(medians[load][tracker]), 2),
                          "" if none else number(middle[tracker], 2),
-                         "" if none else number(stdev(extra[tracker]) / lives ** 0.5, 2),
+                         "" if none else number(error_of_mean(extra[tracker]), 2),
                          ratio(middle[tracker], middle["pgss"]) if ours else "",
+                         "%.2f +- %.2f" % difference(extra) if ours else "",
                          verdict(middle[tracker], middle["pgss"]) if ours else ""])
     show("CPU time per transaction, microseconds",
-         ["load, tracker", "median", "extra", "+-", "ours/pgss", "reached"], rows,
+         ["load, tracker", "median", "extra", "+-", "ours/pgss", "ours - pgss", "reached"], rows,
          ["User and system time of the backend of one client, which asks what pgbench -S asks, or 5,000 statements.",
           "%d times new servers, on each %d s of series of %d transactions in turn." % (lives, seconds, SERIES),
           "extra: to the server without a tracker in the same turn; mean of the middle half of the differences, mean "
           "of the servers.", "+-: standard error of that mean. Where a server's memory lies makes most of it."])
 
 
-def tps(server, file, mode, clients, seconds):
-    said = server.pgbench("-n", "-f", str(file), "-M", mode, "-c", str(clients), "-j", "2", "-T", str(seconds))
-    return float(re.search(r"tps = ([0-9.]+) \(without", said).group(1))
+def pin(watch, clients):
+    """Puts every backend on the core of its client, as soon as all are there."""
+    found = []
+    while len(found) < clients:
+        found = watch.first_column("SELECT pid || ' ' || substr(application_name, 6) FROM pg_stat_activity "
+                                   "WHERE application_name LIKE 'core %'")
+    for line in found:
+        pid, core = map(int, line.split())
+        os.sched_setaffinity(pid, {core})
+
+
+def tps(server, watch, file, mode, clients, seconds):
+    """Half of the clients on each of two cores, with their backends: where the scheduler puts them would make more of a
+    difference than any tracker."""
+    cores = sorted(os.sched_getaffinity(0))[-2:]
+    command = server.client("pgbench", "-n", "-f", str(file), "-M", mode, "-c", str(clients // len(cores)),
+                            "-T", str(seconds), "postgres")
+    halves = [subprocess.Popen(["taskset", "-c", str(core)] + command, stdout=subprocess.PIPE, text=True, cwd="/",
+                               stderr=subprocess.DEVNULL, env=dict(os.environ, PGAPPNAME="core %d" % core))
+              for core in cores]
+    pin(watch, clients)
+    said = [half.communicate()[0] for half in halves]
+    if any(half.returncode != 0 for half in halves):
+        raise SystemExit("pgbench failed on %s" % server.name)
+    return sum(float(re.search(r"tps = ([0-9.]+) \(without", text).group(1)) for text in said)
 
 
 def tps_table(workshop, quick):
@@ -143,16 +178,19 @@ def tps_table(workshop, quick):
     found = {(load, clients): {t: [] for t in workshop.trackers} for load in loads for clients in (2, 8, 32)}
     for _ in range(lives):
         with Turns(workshop) as turns:
+            watches = {name: Session(server) for name, server in turns.servers.items()}
             for (load, clients), figures in found.items():
                 text, mode = loads[load]
                 file = pathlib.Path(workshop.folder) / "load.sql"
                 file.write_text(text, encoding="ascii")
                 if clients == 2:
-                    for server in turns.servers.values():
-                        tps(server, file, mode, 8, 1)
+                    for name, server in turns.servers.items():
+                        tps(server, watches[name], file, mode, 8, 1)
                 for turn in range(rounds):
                     for name in turns.each(turn):
-                        figures[name].append(tps(turns.servers[name], file, mode, clients, seconds))
+                        figures[name].append(tps(turns.servers[name], watches[name], file, mode, clients, seconds))
+            for watch in watches.values():
+                watch.close()
     rows = []
     for (load, clients), figures in found.items():
         middle = {t: median(figures[t]) for t in figures}
@@ -164,4 +202,4 @@ def tps_table(workshop, quick):
     show("Transactions per second",
          ["load", "none", "pgss", "middle half", "ours", "middle half", "ours/pgss", "middle half", "reached"], rows,
          ["%d times new servers, %d rounds of %d s in turn; ours/pgss: median of the rounds' ratios, at least 1."
-          % (lives, rounds, seconds)])
+          % (lives, rounds, seconds), "Half of the clients and their backends on each of two cores."])

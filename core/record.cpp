@@ -50,7 +50,8 @@ bool add_cell(Store store, Entry& entry, std::uint32_t cell) noexcept {
     return true;
 }
 
-void add_counters(Store store, Entry& entry, const Sample& sample, std::uint32_t parts) noexcept {
+[[gnu::hot]] void add_counters(Store store, Entry& entry, const Sample& sample,
+                               std::uint32_t parts) noexcept {
     merge(entry.hot, sample.hot());
     for (; parts != 0; parts &= parts - 1) {
         const auto part = static_cast<std::uint32_t>(std::countr_zero(parts));

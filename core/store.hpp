@@ -134,7 +134,7 @@ bool layout_holds(Store store) noexcept;
 // entry_table.cpp
 
 /// The entry of `key` in the bucket `seq`, or nullptr.
-Entry* find(Store store, std::uint32_t seq, const Key& key) noexcept;
+[[gnu::hot]] Entry* find(Store store, std::uint32_t seq, const Key& key) noexcept;
 void chain_entry(Store store, Entry& entry) noexcept;
 void link_entry(Store store, Bucket& bucket, Entry& entry) noexcept;
 void unlink_from_chain(Store store, Entry& entry) noexcept;
@@ -143,7 +143,7 @@ void unlink_from_chain(Store store, Entry& entry) noexcept;
 
 /// Adds an execution if the entry has all the parts that it needs; false, and nothing changed, if it has not.
 /// Lock: the entry's, and the store lock at least shared.
-bool try_apply(Store store, Entry& entry, const Sample& sample, std::uint32_t cell) noexcept;
+[[gnu::hot]] bool try_apply(Store store, Entry& entry, const Sample& sample, std::uint32_t cell) noexcept;
 
 /// Adds an execution to the running bucket, making the entry, its parts and room for them when they are
 /// missing. `description` may be null: kNeedsDescription then tells that a new entry has to be made. `cell`
@@ -156,7 +156,7 @@ constexpr std::uint32_t kNoCell = UINT32_MAX;
 
 /// Whether record() would find the texts of a statement without a description, in the running bucket and, if
 /// nothing happens in between, in the next. Lock: at least shared.
-bool knows_texts(Store store, const Key& key, bool normalized) noexcept;
+[[gnu::hot]] bool knows_texts(Store store, const Key& key, bool normalized) noexcept;
 
 /// Replaces the notes of an entry (an error row shows its latest message). Lock: exclusive.
 void set_notes(Store store, Entry& entry, std::string_view notes, std::uint8_t elevel) noexcept;

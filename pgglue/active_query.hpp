@@ -21,17 +21,17 @@ struct ActiveQuery {
     MemoryContextCallback on_free;
 };
 
-ActiveQuery* start_query(QueryDesc* query_desc);
+[[gnu::hot]] ActiveQuery* start_query(QueryDesc* query_desc);
 
 /// Head of the list of all that are active.
 extern ActiveQuery* newest_query;
 
 /// Null for one that is not tracked.
-ActiveQuery* find_query(const QueryDesc* query_desc);
+[[gnu::hot]] ActiveQuery* find_query(const QueryDesc* query_desc);
 
 /// Records the query and forgets it. `parent_source`: text of the direct parent, null if there is none.
 /// Takes the store lock (record_execution()).
-void end_query(ActiveQuery* query, QueryDesc* query_desc, const char* parent_source);
+[[gnu::hot]] void end_query(ActiveQuery* query, QueryDesc* query_desc, const char* parent_source);
 
 /// Keeps what planning cost until the plan is executed, or the transaction ends. Several calls for one
 /// statement add up.

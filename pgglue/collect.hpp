@@ -49,7 +49,7 @@ inline UsageStart begin_usage() {
 }
 
 /// Adds the stretch from `start` to now.
-void add_usage(Usage& usage, const UsageStart& start);
+[[gnu::hot]] void add_usage(Usage& usage, const UsageStart& start);
 
 /// One finished execution, utility statement or error, ready to be recorded. Everything that only a new entry
 /// needs is behind pointers and looked at only when there is none yet.
@@ -69,19 +69,19 @@ struct Execution {
 };
 
 /// Sets the identity of what starts now, in the session as it is. `parent_queryid` 0: no parent.
-void identify(core::Identity& identity, bool toplevel, int64 parent_queryid);
+[[gnu::hot]] void identify(core::Identity& identity, bool toplevel, int64 parent_queryid);
 
 /// Adds blocks, I/O times and WAL. The time is for the caller to place.
-void count_usage(core::Sample& sample, const Usage& usage);
+[[gnu::hot]] void count_usage(core::Sample& sample, const Usage& usage);
 void add_jit(core::Sample& sample, const JitInstrumentation& jit);
-void set_exec_time(Execution& execution, double ms);
+[[gnu::hot]] void set_exec_time(Execution& execution, double ms);
 
 /// Counts an execution. Takes the store lock, shared if the entry is there, else exclusive. For a new entry
 /// it looks names up in the catalogs and allocates in the scratch context, which is empty afterwards.
-void record_execution(const Execution& execution);
+[[gnu::hot]] void record_execution(const Execution& execution);
 
 /// Whether memory has the texts of a statement that may begin now. Shared store lock.
-bool knows_texts(int64 queryid);
+[[gnu::hot]] bool knows_texts(int64 queryid);
 
 /// Counts an error or a warning: no catalog, no error, no allocation that can fail. Exclusive store lock.
 void record_error(const Execution& execution, std::string_view sqlcode, std::string_view message);

@@ -27,9 +27,9 @@ struct CpuReading {
 };
 
 /// To be called when an execution begins.
-void begin_cpu_time(int64 queryid, CpuReading& reading);
+[[gnu::hot]] void begin_cpu_time(int64 queryid, CpuReading& reading);
 
 /// To be called when it has ended, after its execution time is in `hot`: fills in the CPU times.
-void end_cpu_time(int64 queryid, const CpuReading& begin, core::HotPart& hot);
+[[gnu::hot]] void end_cpu_time(int64 queryid, const CpuReading& begin, core::HotPart& hot);
 
 }  // namespace pgsm::glue

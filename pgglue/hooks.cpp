@@ -1,5 +1,8 @@
 // Parser, planner and executor hooks (utility statements: utility_hook.cpp): they measure, keep the nesting
 // depth, and hand on what they saw. Each calls the previous hook exactly once, whatever happens.
+//
+// What every statement comes by is marked as hot, here, in the headers and in the core: the linker puts it
+// together, into three pages instead of a dozen.
 #include "core/api.hpp"
 
 #include "pgglue/active_query.hpp"
@@ -36,7 +39,7 @@ ExecutorEnd_hook_type prev_executor_end;
 /// that it sets up no stack frame.
 inline bool has_nothing_to_do() { return tracking_is_off() && queryid_is_reported(); }
 
-[[gnu::noinline]] void analyzed(ParseState* pstate, Query* query, JumbleStateArg jumble) {
+[[gnu::hot, gnu::noinline]] void analyzed(ParseState* pstate, Query* query, JumbleStateArg jumble) {
     if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
     const auto queryid = static_cast<int64>(query->queryId);
     if (queryid == 0 || !tracks_level(nesting_level)) return;
@@ -45,7 +48,8 @@ inline bool has_nothing_to_do() { return tracking_is_off() && queryid_is_reporte
     remember_statement(queryid, {pstate->p_sourcetext, query->stmt_location, query->stmt_len}, jumble, kept);
 }
 
-extern "C" void pgsm_post_parse_analyze(ParseState* pstate, Query* query, JumbleStateArg jumble) {
+extern "C" [[gnu::hot]] void pgsm_post_parse_analyze(ParseState* pstate, Query* query,
+                                                     JumbleStateArg jumble) {
     if (!tracking_is_off() && query->utilityStmt == nullptr) return analyzed(pstate, query, jumble);
     if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
 }
@@ -57,7 +61,7 @@ PlannedStmt* call_planner(PGSM_PLANNER_PARAMS) {
 }
 
 /// Functions that the planner evaluates run statements: nested ones.
-PlannedStmt* nested_planner(PGSM_PLANNER_PARAMS) {
+[[gnu::hot]] PlannedStmt* nested_planner(PGSM_PLANNER_PARAMS) {
     PlannedStmt* volatile plan = nullptr;
     nesting_level = nesting_level + 1;
     PG_TRY();
@@ -68,7 +72,7 @@ PlannedStmt* nested_planner(PGSM_PLANNER_PARAMS) {
     return plan;
 }
 
-[[gnu::noinline]] PlannedStmt* measured_planner(PGSM_PLANNER_PARAMS) {
+[[gnu::hot, gnu::noinline]] PlannedStmt* measured_planner(PGSM_PLANNER_PARAMS) {
     note_executed(static_cast<int64>(parse->queryId));
     if (tracking_is_off()) return call_planner(PGSM_PLANNER_ARGS);
     if (!pgsm_track_planning || parse->queryId == 0 || !tracks_level(nesting_level))
@@ -86,7 +90,7 @@ PlannedStmt* nested_planner(PGSM_PLANNER_PARAMS) {
     return plan;
 }
 
-extern "C" PlannedStmt* pgsm_planner(PGSM_PLANNER_PARAMS) {
+extern "C" [[gnu::hot]] PlannedStmt* pgsm_planner(PGSM_PLANNER_PARAMS) {
     if (has_nothing_to_do()) return call_planner(PGSM_PLANNER_ARGS);
     return measured_planner(PGSM_PLANNER_ARGS);
 }
@@ -100,7 +104,7 @@ inline void call_executor_start(QueryDesc* query_desc, int flags) {
         standard_ExecutorStart(query_desc, flags);
 }
 
-[[gnu::noinline]] void tracked_start(QueryDesc* query_desc, int flags) {
+[[gnu::hot, gnu::noinline]] void tracked_start(QueryDesc* query_desc, int flags) {
     call_executor_start(query_desc, flags);
     const int64 queryid = queryid_of(query_desc->plannedstmt);
     if (queryid == 0 || !tracks_level(nesting_level)) return;
@@ -112,7 +116,7 @@ inline void call_executor_start(QueryDesc* query_desc, int flags) {
     begin_cpu_time(queryid, query->cpu);
 }
 
-extern "C" void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
+extern "C" [[gnu::hot]] void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
     if (tracking_is_off()) return call_executor_start(query_desc, flags);
     tracked_start(query_desc, flags);
 }
@@ -143,7 +147,7 @@ inline void call_executor_run(PGSM_EXECUTOR_RUN_PARAMS) {
         standard_ExecutorRun(PGSM_EXECUTOR_RUN_ARGS);
 }
 
-[[gnu::noinline]] void measured_run(PGSM_EXECUTOR_RUN_PARAMS) {
+[[gnu::hot, gnu::noinline]] void measured_run(PGSM_EXECUTOR_RUN_PARAMS) {
     note_executed(queryid_of(query_desc->plannedstmt));
     if (tracking_is_off()) return call_executor_run(PGSM_EXECUTOR_RUN_ARGS);
     const Run run{queryid_of(query_desc->plannedstmt), query_desc->sourceText};
@@ -166,7 +170,7 @@ inline void call_executor_run(PGSM_EXECUTOR_RUN_PARAMS) {
     if (has_ended(query_desc->estate, direction, count)) record_query(query, query_desc);
 }
 
-extern "C" void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
+extern "C" [[gnu::hot]] void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
     if (has_nothing_to_do()) return call_executor_run(PGSM_EXECUTOR_RUN_ARGS);
     measured_run(PGSM_EXECUTOR_RUN_ARGS);
 }
@@ -196,12 +200,12 @@ inline void call_executor_finish(QueryDesc* query_desc) {
     if (query != nullptr) add_usage(query->used, start);
 }
 
-extern "C" void pgsm_ExecutorFinish(QueryDesc* query_desc) {
+extern "C" [[gnu::hot]] void pgsm_ExecutorFinish(QueryDesc* query_desc) {
     if (tracking_is_off() || finish_is_empty(query_desc->estate)) return call_executor_finish(query_desc);
     measured_finish(query_desc);
 }
 
-extern "C" void pgsm_ExecutorEnd(QueryDesc* query_desc) {
+extern "C" [[gnu::hot]] void pgsm_ExecutorEnd(QueryDesc* query_desc) {
     ActiveQuery* query = newest_query != nullptr ? find_query(query_desc) : nullptr;
     if (query != nullptr) record_query(query, query_desc);
     if (prev_executor_end)

@@ -19,7 +19,7 @@ struct Session {
 /// The session as it is now. Looks names up in the catalogs when the user has changed and a transaction is in
 /// progress; without one (an aborted transaction) the names known so far are used, the user's empty if
 /// unknown.
-const Session& current_session();
+[[gnu::hot]] const Session& current_session();
 
 /// The same without touching a catalog, for the log hook.
 const Session& current_session_without_catalog();

@@ -49,15 +49,15 @@ void require_store();
 SharedState& shared();
 
 /// The store in shared memory. Its rules of locking: core/store.hpp.
-core::Store store();
+[[gnu::hot]] core::Store store();
 
 /// Bounds of the response-time histogram, made once at server start from the settings.
-const core::HistogramBounds& histogram_bounds();
+[[gnu::hot]] const core::HistogramBounds& histogram_bounds();
 
 /// The store lock. No error may be raised, and nothing reported, while it is held.
-void lock_store_shared();
+[[gnu::hot]] void lock_store_shared();
 void lock_store_exclusive();
-void unlock_store();
+[[gnu::hot]] void unlock_store();
 bool store_lock_held();
 
 /// A pause of 50 microseconds between two short holds of the store lock by one who works through much of it:
@@ -65,7 +65,7 @@ bool store_lock_held();
 void let_others_lock_store();
 
 /// The spinlock of an entry in the running bucket.
-slock_t* entry_lock(core::Entry& entry);
+[[gnu::hot]] slock_t* entry_lock(core::Entry& entry);
 
 /// How many ended buckets may wait for an export that nobody has begun: as many as fit where exports happen,
 /// else pgsm_max_buckets. Takes `mutex`.

@@ -23,7 +23,8 @@ std::string_view slice_text(const SourceSlice& slice);
 /// Remembers the constants of a statement that has just been parsed, unless the store's texts will do (store
 /// lock, shared). `kept`: its plan may be executed again without being parsed. Cheap when it is known
 /// already. Never raises an error.
-void remember_statement(int64 queryid, const SourceSlice& slice, JumbleStateArg jumble, bool kept);
+[[gnu::hot]] void remember_statement(int64 queryid, const SourceSlice& slice, JumbleStateArg jumble,
+                                     bool kept);
 
 struct StatementText {
     std::string_view text;  // normalised if that was asked for
