@@ -77,6 +77,12 @@ bool check_bucket(Store store, const Bucket& bucket, Walk& walk) noexcept {
     return residuals == bucket.residuals;
 }
 
+/// As release() leaves it, its number aside.
+bool is_blank(const Bucket& bucket) noexcept {
+    return bucket.first_entry == 0 && bucket.last_entry == 0 && bucket.first_residual == 0 &&
+           bucket.entries == 0 && bucket.residuals == 0 && bucket.used_bytes == 0 && bucket.stamp == 0;
+}
+
 bool check_ring(Store store, Walk& walk) noexcept {
     const Header& header = store.header();
     if (header.buckets == 0 || header.buckets > header.ring_slots || header.oldest >= header.ring_slots)
@@ -89,7 +95,7 @@ bool check_ring(Store store, Walk& walk) noexcept {
         const bool running = i + 1 == header.buckets;
         if (exported > 1 || running != (bucket.state == BucketState::running)) return false;
         if (bucket.state == BucketState::free) {
-            if (bucket.first_entry != 0 || i == 0) return false;
+            if (!is_blank(bucket) || i == 0) return false;
             continue;
         }
         if (i >= header.buckets || (!running && bucket.state != BucketState::ended)) return false;

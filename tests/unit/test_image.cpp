@@ -179,6 +179,13 @@ TEST_CASE("image: bytes that do not fit together are refused, whatever their che
     refused([](Store s, Header&) { s.running().first_entry = UINT32_MAX; });
     refused([](Store s, Header&) { s.running().first_residual = s.running().first_entry; });
     refused([](Store s, Header&) { s.running().last_entry = s.running().first_entry; });
+    // Released, between two that are not.
+    refused([](Store s, Header&) { s.bucket(1).entries = UINT32_MAX / 3; });
+    refused([](Store s, Header&) { s.bucket(1).residuals = 1; });
+    refused([](Store s, Header&) { s.bucket(1).first_residual = s.running().first_residual; });
+    refused([](Store s, Header&) { s.bucket(1).last_entry = s.running().last_entry; });
+    refused([](Store s, Header&) { s.bucket(1).used_bytes = 8; });
+    refused([](Store s, Header&) { s.bucket(1).stamp = 3; });
     refused([&](Store s, Header&) { first(s).list_next = s.running().first_entry; });
     refused([&](Store s, Header&) { first(s).list_next = 3; });
     refused([&](Store s, Header&) { first(s).hash_next = s.running().first_entry; });
