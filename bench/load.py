@@ -3,6 +3,8 @@
 Where the memory of a server happens to lie makes it faster or slower than its neighbours by more than a tracker costs,
 so all of it is done on several servers, one after another.
 """
+import contextlib
+import itertools
 import os
 import pathlib
 import random
@@ -16,6 +18,7 @@ from servers import PGBENCH_SCALE, wide_statement
 from tables import median, midmean, number, quartiles, ratio, show, verdict
 
 SERIES = 100
+RUNS = itertools.count(1)
 ZIPF_STATEMENTS = 5000
 ZIPF_EXPONENT = 1.07
 ZIPF_WEIGHTS = [(rank + 1) ** -ZIPF_EXPONENT for rank in range(ZIPF_STATEMENTS)]
@@ -145,15 +148,19 @@ def cpu_table(workshop, quick):
           "of the servers.", "+-: standard error of that mean. Where a server's memory lies makes most of it."])
 
 
-def pin(watch, clients):
-    """Puts every backend on the core of its client, as soon as all are there."""
-    found = []
-    while len(found) < clients:
-        found = watch.first_column("SELECT pid || ' ' || substr(application_name, 6) FROM pg_stat_activity "
-                                   "WHERE application_name LIKE 'core %'")
-    for line in found:
-        pid, core = map(int, line.split())
-        os.sched_setaffinity(pid, {core})
+def pin(watch, name, clients):
+    """Puts every backend on the core of its client, as soon as all are there. pgbench's first connection of all is
+    listed, too, and goes again."""
+    pinned = set()
+    there = set()
+    while len(pinned & there) < clients:
+        lines = watch.first_column("SELECT pid || ' ' || substr(application_name, %d) FROM pg_stat_activity "
+                                   "WHERE application_name LIKE '%s%%'" % (len(name) + 1, name))
+        there = {tuple(map(int, line.split())) for line in lines}
+        for pid, core in there - pinned:
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(pid, {core})
+                pinned.add((pid, core))
 
 
 def tps(server, watch, file, mode, clients, seconds):
@@ -162,10 +169,11 @@ def tps(server, watch, file, mode, clients, seconds):
     cores = sorted(os.sched_getaffinity(0))[-2:]
     command = server.client("pgbench", "-n", "-f", str(file), "-M", mode, "-c", str(clients // len(cores)),
                             "-T", str(seconds), "postgres")
+    name = "run %d on core " % next(RUNS)
     halves = [subprocess.Popen(["taskset", "-c", str(core)] + command, stdout=subprocess.PIPE, text=True, cwd="/",
-                               stderr=subprocess.DEVNULL, env=dict(os.environ, PGAPPNAME="core %d" % core))
+                               stderr=subprocess.DEVNULL, env=dict(os.environ, PGAPPNAME=name + str(core)))
               for core in cores]
-    pin(watch, clients)
+    pin(watch, name, clients)
     said = [half.communicate()[0] for half in halves]
     if any(half.returncode != 0 for half in halves):
         raise SystemExit("pgbench failed on %s" % server.name)
@@ -173,7 +181,7 @@ def tps(server, watch, file, mode, clients, seconds):
 
 
 def tps_table(workshop, quick):
-    lives, rounds, seconds = (1, 3, 1) if quick else (4, 3, 1)
+    lives, rounds, seconds = (1, 3, 1) if quick else (2, 3, 1)
     loads = {"hot, prepared": (HOT, "prepared"), "5,000 by Zipf": (ZIPF, "simple"), "new each time": (NEW, "simple")}
     found = {(load, clients): {t: [] for t in workshop.trackers} for load in loads for clients in (2, 8, 32)}
     for _ in range(lives):
