@@ -95,9 +95,9 @@ void copy_entry(Store from, Store to, const Entry& entry) noexcept {
 }
 
 void copy_texts(Store from, Store to) noexcept {
-    const Heap& heap = from.header().texts.heap;
-    const std::uint64_t start = std::uint64_t{heap.first} * kUnitBytes;
-    std::memcpy(to.base + start, from.base + start, std::uint64_t{heap.high_water - heap.first} * kUnitBytes);
+    Ref at = 0;
+    while (copy_text_piece(from, to, at)) {
+    }
 }
 
 bool copy_text_piece(Store from, Store to, Ref& at) noexcept {

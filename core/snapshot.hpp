@@ -22,12 +22,11 @@ Store copy_frame(Store from, std::span<std::byte> memory) noexcept;
 /// running.
 void copy_entry(Store from, Store to, const Entry& entry) noexcept;
 
-/// The used part of the text arena. Lock: store lock, shared.
+/// The part of the text arena that was in use when the frame was copied. Lock: store lock, shared.
 void copy_texts(Store from, Store to) noexcept;
 
-/// A piece of what copy_texts() copies, as it was when the frame was; `at`, 0 at first, moves behind it.
-/// False when that was the last. The texts of an ended bucket stay where they are while the bucket is there.
-/// Lock: store lock, shared.
+/// A piece of what copy_texts() copies; `at`, 0 at first, moves behind it. False when that was the last. The
+/// texts of an ended bucket stay where they are while the bucket is there. Lock: store lock, shared.
 bool copy_text_piece(Store from, Store to, Ref& at) noexcept;
 
 /// Writes into every page that a copy like its frame will use: what the kernel does for a page that is new

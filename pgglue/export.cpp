@@ -106,11 +106,17 @@ bool copy_piece(core::Store copy, int64 number, core::Ref& at) {
     return there;
 }
 
-bool copy_texts_piece(core::Store copy, core::Ref& at) {
+/// The same of the texts. False when that was the last.
+bool copy_text_piece(core::Store copy, core::Ref& at) {
     lock_store_shared();
     const bool more = core::copy_text_piece(store(), copy, at);
     unlock_store();
     return more;
+}
+
+void pause_between_pieces() {
+    let_others_lock_store();
+    CHECK_FOR_INTERRUPTS();
 }
 
 void note_copied(const Job& job, uint64 buckets_lost) {
@@ -139,16 +145,10 @@ void copy_buckets(Job& job) {
         if (bucket == nullptr) continue;
         job.scratch_count = Max(job.scratch_count, bucket->entries);
         core::Ref at = bucket->first_entry;
-        while (at != 0 && copy_piece(job.copy, number, at)) {
-            let_others_lock_store();
-            CHECK_FOR_INTERRUPTS();
-        }
+        while (at != 0 && copy_piece(job.copy, number, at)) pause_between_pieces();
     }
     core::Ref text = 0;
-    while (copy_texts_piece(job.copy, text)) {
-        let_others_lock_store();
-        CHECK_FOR_INTERRUPTS();
-    }
+    while (copy_text_piece(job.copy, text)) pause_between_pieces();
     lock_store_shared();
     const uint64 buckets_lost = store().header().usage.buckets_lost;
     for (int i = 0; i < job.range.count; ++i) {
