@@ -1,7 +1,6 @@
 """Sessions that stay, through libpq itself: pgbench takes a new one for each run and counts nothing before its end."""
 import ctypes
 import ctypes.util
-import os
 
 TUPLES_OK = 2
 
@@ -21,21 +20,6 @@ def library():
     lib.PQexecPrepared.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int,
                                    ctypes.POINTER(ctypes.c_char_p), ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int]
     return lib
-
-
-class OneCore:
-    """Sessions and ourselves on one core, so that none is ever moved to a cold one and nobody waits for another."""
-
-    def __init__(self, sessions):
-        self.sessions = sessions
-        self.before = os.sched_getaffinity(0)
-
-    def __enter__(self):
-        for pid in [os.getpid()] + [session.pid for session in self.sessions]:
-            os.sched_setaffinity(pid, {max(self.before)})
-
-    def __exit__(self, *_):
-        os.sched_setaffinity(os.getpid(), self.before)
 
 
 class Session:
@@ -75,8 +59,12 @@ class Session:
             raise SystemExit(self.lib.PQerrorMessage(self.connection).decode())
         self.lib.PQclear(result)
 
+    def ask(self, sql):
+        """Runs a query; returns when all of its rows have arrived."""
+        self.run_texts([sql.encode()])
+
     def first_column(self, sql):
-        """Of the rows that a query returns, all of which have arrived then."""
+        """Of the rows that a query returns."""
         result = self.lib.PQexec(self.connection, sql.encode())
         values = [self.lib.PQgetvalue(result, row, 0).decode() for row in range(self.lib.PQntuples(result))]
         self.done(result)

@@ -3,22 +3,19 @@
 Where the memory of a server happens to lie makes it faster or slower than its neighbours by more than a tracker costs,
 so all of it is done on several servers, one after another.
 """
-import contextlib
-import itertools
 import os
 import pathlib
 import random
 import re
-import subprocess
 import time
 from statistics import fmean, stdev
 
-from libpq import OneCore, Session
+from cores import OneCore, PinnedClients
+from libpq import Session
 from servers import PGBENCH_SCALE, wide_statement
 from tables import median, midmean, number, quartiles, ratio, show, verdict
 
 SERIES = 100
-RUNS = itertools.count(1)
 ZIPF_STATEMENTS = 5000
 ZIPF_EXPONENT = 1.07
 ZIPF_WEIGHTS = [(rank + 1) ** -ZIPF_EXPONENT for rank in range(ZIPF_STATEMENTS)]
@@ -148,36 +145,12 @@ def cpu_table(workshop, quick):
           "of the servers.", "+-: standard error of that mean. Where a server's memory lies makes most of it."])
 
 
-def pin(watch, name, clients):
-    """Puts every backend on the core of its client, as soon as all are there. pgbench's first connection of all is
-    listed, too, and goes again."""
-    pinned = set()
-    there = set()
-    while len(pinned & there) < clients:
-        lines = watch.first_column("SELECT pid || ' ' || substr(application_name, %d) FROM pg_stat_activity "
-                                   "WHERE application_name LIKE '%s%%'" % (len(name) + 1, name))
-        there = {tuple(map(int, line.split())) for line in lines}
-        for pid, core in there - pinned:
-            with contextlib.suppress(ProcessLookupError):
-                os.sched_setaffinity(pid, {core})
-                pinned.add((pid, core))
-
-
 def tps(server, watch, file, mode, clients, seconds):
-    """Half of the clients on each of two cores, with their backends: where the scheduler puts them would make more of a
-    difference than any tracker."""
-    cores = sorted(os.sched_getaffinity(0))[-2:]
-    command = server.client("pgbench", "-n", "-f", str(file), "-M", mode, "-c", str(clients // len(cores)),
-                            "-T", str(seconds), "postgres")
-    name = "run %d on core " % next(RUNS)
-    halves = [subprocess.Popen(["taskset", "-c", str(core)] + command, stdout=subprocess.PIPE, text=True, cwd="/",
-                               stderr=subprocess.DEVNULL, env=dict(os.environ, PGAPPNAME=name + str(core)))
-              for core in cores]
-    pin(watch, name, clients)
-    said = [half.communicate()[0] for half in halves]
-    if any(half.returncode != 0 for half in halves):
-        raise SystemExit("pgbench failed on %s" % server.name)
-    return sum(float(re.search(r"tps = ([0-9.]+) \(without", text).group(1)) for text in said)
+    """Half of the clients on each of two cores, with their backends."""
+    pgbench = PinnedClients(server, sorted(os.sched_getaffinity(0))[-2:], clients, "-f", str(file), "-M", mode,
+                            "-T", str(seconds))
+    pgbench.pin(watch)
+    return sum(float(re.search(r"tps = ([0-9.]+) \(without", said).group(1)) for said in pgbench.results())
 
 
 def tps_table(workshop, quick):

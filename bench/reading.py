@@ -3,7 +3,8 @@ import contextlib
 import re
 import time
 
-from libpq import OneCore, Session
+from cores import OneCore
+from libpq import Session
 from servers import wide_statement, wide_write
 from tables import median, number, quartiles, show, verdict
 
@@ -31,7 +32,7 @@ def inside_us(session, sql):
 def whole_us(session, sql):
     """Until the client has all of it."""
     began = time.perf_counter()
-    session.first_column(sql)
+    session.ask(sql)
     return (time.perf_counter() - began) * 1e6
 
 
@@ -66,6 +67,8 @@ def reader_table(workshop, quick):
                                  number(counts[t]), number(median(figures), 3), quartiles(figures, 3),
                                  number(paired, 2) if t == "ours" else "",
                                  verdict(paired, 1) if t == "ours" else ""])
+        for session in sessions.values():
+            session.close()
     show("A reader that lists everything, microseconds per row",
          ["what, tracker", "columns", "rows", "median", "middle half", "ours/pgss", "reached"], rows,
          ["SELECT, %d times in turn, %d different statements; ours/pgss: median of the turns' ratios." % (times, ENTRIES),

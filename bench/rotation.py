@@ -12,8 +12,9 @@ what is more there is the scheduler's, which gives a core to the export.
 import os
 import pathlib
 import shutil
-import subprocess
 
+from cores import PinnedClients
+from libpq import Session
 from load import wide_script
 from reading import ENTRIES
 from tables import median, number, show, verdict
@@ -36,17 +37,10 @@ def server_processes(server):
     return found
 
 
-def keep_apart(server, client):
-    """`client`, a pgbench that has just started, and its backend get a core of their own, all others the rest."""
-    cores = os.sched_getaffinity(0)
-    own = {max(cores)}
+def leave_core(server, core):
+    """Gives all of a server that runs so far, and what it starts, the other cores."""
     for pid in server_processes(server):
-        os.sched_setaffinity(pid, (cores - own) or own)
-    backend = ""
-    while not backend and client.poll() is None:
-        backend = server.value("SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench'")
-    for pid in (client.pid, int(backend)):
-        os.sched_setaffinity(pid, own)
+        os.sched_setaffinity(pid, (os.sched_getaffinity(0) - {core}) or {core})
 
 
 def latencies(server, folder, seconds, apart):
@@ -55,14 +49,17 @@ def latencies(server, folder, seconds, apart):
     folder.mkdir()
     script = folder / "draw.sql"
     script.write_text(wide_script("random(0, %d)" % (ENTRIES - 1)), encoding="ascii")
-    command = server.client("pgbench", "-n", "-f", str(script), "-M", "simple", "-c", "1", "-T", str(seconds), "--log",
-                            "--log-prefix=%s/log" % folder, "postgres")
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd="/") as client:
-        if apart:
-            keep_apart(server, client)
-        said = client.communicate()[1]
-    if client.returncode != 0:
-        raise SystemExit("pgbench failed on %s:\n%s" % (server.name, said[-4000:]))
+    options = ["-f", str(script), "-M", "simple", "-T", str(seconds), "--log", "--log-prefix=%s/log" % folder]
+    if apart:
+        core = max(os.sched_getaffinity(0))
+        watch = Session(server)
+        leave_core(server, core)
+        pgbench = PinnedClients(server, [core], 1, *options)
+        pgbench.pin(watch)
+        pgbench.results()
+        watch.close()
+    else:
+        server.pgbench("-n", "-c", "1", *options)
     found = []
     for log in folder.glob("log.*"):
         for line in log.read_text(encoding="ascii").splitlines():
