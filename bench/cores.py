@@ -1,11 +1,8 @@
 """Who runs on which core: where the scheduler puts clients and backends makes more of a difference than any tracker."""
 import contextlib
-import itertools
 import os
 import subprocess
 import time
-
-RUNS = itertools.count(1)
 
 
 class OneCore:
@@ -24,32 +21,38 @@ class OneCore:
 
 
 class PinnedClients:
-    """One pgbench on each of `cores`, and as soon as they are there its backends, too."""
+    """pgbench, one on each of `cores` with an equal part of the clients; their backends are put there, too.
 
-    def __init__(self, server, cores, clients, *options):
-        self.name = "run %d on core " % next(RUNS)
-        self.clients = clients
+    They start one after another, and each one's backends are those that have come since: all have the same application
+    name, which is part of what a statement is counted for.
+    """
+
+    def __init__(self, server, watch, cores, clients, *options):
+        """`watch`: a session on the server."""
         self.server = server
-        self.programs = [
-            subprocess.Popen(["taskset", "-c", str(core),
-                              *server.client("pgbench", "-n", "-c", str(clients // len(cores)), *options, "postgres")],
-                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/",
-                             env=dict(os.environ, PGAPPNAME=self.name + str(core)))
-            for core in cores]
+        self.watch = watch
+        self.clients = clients // len(cores)
+        self.programs = []
+        for core in cores:
+            earlier = self.backends()
+            self.programs.append(subprocess.Popen(
+                ["taskset", "-c", str(core), *server.client("pgbench", "-n", "-c", str(self.clients), *options,
+                                                            "postgres")],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/"))
+            self.pin(core, earlier)
 
-    def backends(self, watch):
-        lines = watch.first_column("SELECT pid || ' ' || substr(application_name, %d) FROM pg_stat_activity WHERE "
-                                   "application_name LIKE '%s%%'" % (len(self.name) + 1, self.name))
-        return {tuple(map(int, line.split())) for line in lines}
+    def backends(self):
+        return set(map(int, self.watch.first_column("SELECT pid FROM pg_stat_activity "
+                                                    "WHERE application_name = 'pgbench'")))
 
-    def pin(self, watch):
-        """`watch`: a session on the same server. pgbench's first connection of all goes again after some milliseconds,
-        so they are all there when two looks show the same ones."""
+    def pin(self, core, earlier):
+        """The last program's backends. pgbench's first connection of all goes again after some milliseconds, so they
+        are all there when two looks show the same ones."""
         before, there = None, set()
-        while (len(there) != self.clients or there != before) and all(p.poll() is None for p in self.programs):
+        while (len(there) != self.clients or there != before) and self.programs[-1].poll() is None:
             time.sleep(0.02)
-            before, there = there, self.backends(watch)
-            for pid, core in there:
+            before, there = there, self.backends() - earlier
+            for pid in there:
                 with contextlib.suppress(ProcessLookupError):
                     os.sched_setaffinity(pid, {core})
 

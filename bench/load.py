@@ -147,9 +147,8 @@ def cpu_table(workshop, quick):
 
 def tps(server, watch, file, mode, clients, seconds):
     """Half of the clients on each of two cores, with their backends."""
-    pgbench = PinnedClients(server, sorted(os.sched_getaffinity(0))[-2:], clients, "-f", str(file), "-M", mode,
-                            "-T", str(seconds))
-    pgbench.pin(watch)
+    cores = sorted(os.sched_getaffinity(0))[-2:]
+    pgbench = PinnedClients(server, watch, cores, clients, "-f", str(file), "-M", mode, "-T", str(seconds))
     return sum(float(re.search(r"tps = ([0-9.]+) \(without", said).group(1)) for said in pgbench.results())
 
 

@@ -55,7 +55,8 @@ def reader_table(workshop, quick):
         counts = {t: int(servers[t].value("SELECT count(*) FROM (%s) s" % LIST_ALL[t])) for t in trackers}
         rows = []
         with OneCore(sessions.values()):
-            for what, measure, selected in (("in the server", inside_us, "*"), ("until the client has it", whole_us, "*"),
+            for what, measure, selected in (("in the server", inside_us, "*"),
+                                            ("until the client has it", whole_us, "*"),
                                             ("what both have", whole_us, ", ".join(both))):
                 found = {t: [] for t in trackers}
                 for _ in range(times):

@@ -54,9 +54,7 @@ def latencies(server, folder, seconds, apart):
         core = max(os.sched_getaffinity(0))
         watch = Session(server)
         leave_core(server, core)
-        pgbench = PinnedClients(server, [core], 1, *options)
-        pgbench.pin(watch)
-        pgbench.results()
+        PinnedClients(server, watch, [core], 1, *options).results()
         watch.close()
     else:
         server.pgbench("-n", "-c", "1", *options)
