@@ -3,7 +3,7 @@
 # build folder of its own below VARIANTS_DIR (default /var/tmp/pg_stat_monitor-variants), and prints a table of counts.
 #   gcc, clang           as released
 #   gcc-lto, clang-lto   link-time optimisation
-#   gcc-debug            without optimisation, our asserts enabled
+#   gcc-debug            for the debugger (-O1), our asserts enabled
 #   gcc-sanitize         AddressSanitizer and UBSan, also in the servers that the tests start
 # PG_CONFIG as in build.sh. Another major: scripts/matrix.sh with CC, CXX and MESON_OPTIONS.
 set -euo pipefail

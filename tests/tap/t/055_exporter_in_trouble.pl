@@ -74,11 +74,12 @@ is(status_of('buckets_lost + calls_lost'), 0, 'nothing is lost');
 sub slow
 {
     my ($seconds) = @_;
-    ask($node, q{CREATE OR REPLACE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+    ask_in($database, $node, q{CREATE OR REPLACE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
       $$BEGIN PERFORM pg_sleep(} . $seconds . q{); RETURN NULL; END$$});
 }
+my $SLOW_TRIGGER = 'CREATE TRIGGER slow AFTER INSERT ON pg_stat_monitor FOR EACH STATEMENT EXECUTE FUNCTION slow()';
 slow(20);
-ask($node, 'CREATE TRIGGER slow AFTER INSERT ON pg_stat_monitor FOR EACH STATEMENT EXECUTE FUNCTION slow()');
+ask($node, $SLOW_TRIGGER);
 my $WORKER = "backend_type = 'pg_stat_monitor export' AND wait_event = 'PgSleep'";
 for my $who ("backend_type = 'pg_stat_monitor export'", "backend_type = 'pg_stat_monitor exporter'")
 {
@@ -107,7 +108,7 @@ ask($node, 'DROP FUNCTION slow() CASCADE');
 ok(all_stored(), 'and the next one stores it') or diag(stored() . " of $ran");
 nothing_twice('at the end');
 
-# The database is renamed, then dropped, while it is in use for exports; the next one takes over.
+# The database is renamed, then dropped in the middle of an export; the next one takes over.
 ask($node, 'CREATE DATABASE first_one');
 ask_in('first_one', $node, 'CREATE EXTENSION pg_stat_monitor');
 $node->append_conf('postgresql.conf', "pg_stat_monitor.pgsm_export_database = 'first_one'\n");
@@ -126,10 +127,14 @@ $node->append_conf('postgresql.conf', "pg_stat_monitor.pgsm_export_database = 's
 $node->reload;
 $database = 'second_one';
 ok(waits(sub { stored() == $ran - $here }), 'by its new name it goes on');
-$database = 'postgres';
-ok(waits(sub { $node->psql('postgres', 'DROP DATABASE second_one') == 0 }), 'and it can be dropped');
+slow(20);
+ask_in($database, $node, $SLOW_TRIGGER);
 load();
+$node->poll_query_until('postgres', "SELECT count(*) > 0 FROM pg_stat_activity WHERE $WORKER");
+$database = 'postgres';
+is($node->psql('postgres', 'DROP DATABASE second_one WITH (FORCE)'), 0, 'it can be dropped, by force also now');
 $ran = $here + 1;
+is(calls_of($node, 'SELECT 4711 AS load'), $ran, 'what it was about to store is not lost');
 $node->append_conf('postgresql.conf', "pg_stat_monitor.pgsm_export_database = ''\n");
 $node->reload;
 ok(all_stored(), 'without a name it works where the extension is');
