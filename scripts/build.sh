@@ -10,7 +10,7 @@ build_dir=${BUILD_DIR:-$source_dir/build}
 # first.
 export PATH=/usr/bin:$PATH
 
-options=(-Dwerror=true "-Dpg_config=${PG_CONFIG:-pg_config}")
+options=(-Dwerror=true -Dtests=true "-Dpg_config=${PG_CONFIG:-pg_config}")
 read -r -a more <<<"${MESON_OPTIONS:-}"
 options+=("${more[@]}")
 log=$(mktemp)

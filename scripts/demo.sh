@@ -15,7 +15,7 @@ esac
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
 export BUILD_DIR=${BUILD_DIR:-$source_dir/build}
 "$source_dir/scripts/install_packages.sh"
-"$source_dir/scripts/build.sh"
+MESON_OPTIONS="-Dtests=false ${MESON_OPTIONS:-}" "$source_dir/scripts/build.sh"
 # shellcheck source=scripts/private_server.sh
 . "$source_dir/scripts/private_server.sh"
 
