@@ -22,10 +22,12 @@ run() {
     exit 1
 }
 
-if [ -f "$build_dir/build.ninja" ]; then
-    run meson setup --reconfigure "${options[@]}" "$build_dir" "$source_dir"
-else
-    run meson setup "${options[@]}" "$build_dir" "$source_dir"
+configure=(meson setup "${options[@]}" "$build_dir" "$source_dir")
+if [ ! -f "$build_dir/build.ninja" ]; then
+    run "${configure[@]}"
+elif ! "${configure[@]}" --reconfigure >"$log" 2>&1; then
+    # Meson does not let a folder of an older checkout have an option that is new since.
+    run "${configure[@]}" --wipe
 fi
 run meson compile -C "$build_dir"
 echo "build: $build_dir"
