@@ -82,7 +82,10 @@ void give_up(Store store, Bucket& bucket) noexcept {
         }
         ++usage.buckets_lost;
     }
-    if (bucket.exported) store.header().early_stamp = bucket.stamp;
+    if (bucket.exported)
+        store.header().early_stamp = bucket.stamp;
+    else if (bucket.stamp != 0)
+        store.header().leaving_stamp = bucket.stamp;
     release(store, bucket);
 }
 

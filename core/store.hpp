@@ -79,8 +79,9 @@ struct Header {
     std::int64_t last_start_us;  ///< greatest start that was ever given out, also before the clock went back
     Ref garbage;  ///< entries of released buckets, linked by list_next, waiting to be taken apart
     Ref garbage_tail;
-    std::uint64_t early_stamp;  ///< of the last exported bucket that a snapshot may have needed; 0: none
-    std::uint64_t spare_next;   ///< private copies only: next free byte behind the copied region
+    std::uint64_t early_stamp;    ///< of the last exported bucket that a snapshot may have needed; 0: none
+    std::uint64_t leaving_stamp;  ///< of an export under way whose bucket had to be given up; 0: none
+    std::uint64_t spare_next;     ///< private copies only: next free byte behind the copied region
     std::uint64_t spare_end;
     Usage usage;
     Heap heap;

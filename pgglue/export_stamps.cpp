@@ -99,6 +99,11 @@ void correct_loss(const OwnStamp& stamp) {
     store().header().early_stamp = stamp.xid;
 }
 
+/// Lock: exclusive.
+void forget_leaving(const OwnStamp& stamp) {
+    if (store().header().leaving_stamp == stamp.xid) store().header().leaving_stamp = 0;
+}
+
 void commit_stamps() {
     if (own_count == 0) {
         // All may have been taken back by a savepoint: the array goes with the transaction all the same.
@@ -112,6 +117,7 @@ void commit_stamps() {
             bucket->exported = true;
         else
             correct_loss(own_stamps[i]);
+        forget_leaving(own_stamps[i]);
     }
     unlock_store();
     count_export(own_stamps, own_count);
@@ -132,6 +138,7 @@ void take_back_stamps(SubTransactionId sub) {
         }
         core::Bucket* bucket = find_ended(store(), own_stamps[i].bucket);
         if (is_stamped(bucket, own_stamps[i])) bucket->stamp = 0;
+        forget_leaving(own_stamps[i]);
     }
     unlock_store();
     own_count = kept;

@@ -83,7 +83,7 @@ const char* read_head(FILE* file, FileHead& head) {
 /// Releases what the table has, and forgets the transactions of the last run.
 void settle(core::Store loaded) {
     core::Header& header = loaded.header();
-    header.early_stamp = 0;
+    header.early_stamp = header.leaving_stamp = 0;
     for (uint32 i = 0; i + 1 < header.buckets;) {
         core::Bucket& bucket = loaded.bucket(i);
         bucket.stamp = 0;

@@ -72,8 +72,12 @@ void copy_content(core::Store from, core::Store copy, const Verdict* verdicts) {
 /// Of what the snapshot sees as live something has been stored since and had to leave memory: no answer is
 /// better than one without it.
 void require_complete(core::Store copy, Snapshot snapshot) {
+    // Or is about to be stored: until that export ends nobody knows.
     const uint64 early = copy.header().early_stamp;
-    if (early == 0 || export_visible(early, snapshot)) return;
+    const uint64 leaving = copy.header().leaving_stamp;
+    if ((early == 0 || export_visible(early, snapshot)) &&
+        (leaving == 0 || export_visible(leaving, snapshot)))
+        return;
     ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                     errmsg("snapshot is too old for the live rows of pg_stat_monitor"),
                     errdetail("Rows that were exported since had to leave the full shared memory."),

@@ -32,6 +32,7 @@ bool bucket_visible(const core::Bucket& bucket, Snapshot snapshot) {
 }
 
 bool export_visible(uint64 stamp, Snapshot snapshot) {
+    if (TransactionIdIsCurrentTransactionId(static_cast<TransactionId>(stamp))) return true;
     return !IsMVCCSnapshot(snapshot) || !XidInMVCCSnapshot(static_cast<TransactionId>(stamp), snapshot);
 }
 
