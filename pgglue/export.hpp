@@ -29,6 +29,10 @@ void lock_exports();
 /// possible while the export is at work: compare with >= only. Safe under any lock.
 bool own_stamp_cid(int64 bucket_number, CommandId* cid);
 
+/// Whether a snapshot of command `cid` sees the rows of every bucket that this transaction stamped. Safe under
+/// any lock.
+bool own_stamps_before(CommandId cid);
+
 /// Hands the memory of exported buckets back that no snapshot can need any more. Takes and leaves the store
 /// lock. True when some have to wait.
 bool release_exported_buckets();

@@ -5,7 +5,9 @@
 // reader shows a stamped bucket exactly when its snapshot does not see the stamping transaction
 // (visibility.cpp), and the table's rows follow the same rule by themselves. Case by case:
 //   - Snapshot older than the commit: it sees neither the rows nor the end of the transaction; the bucket is
-//     live. This needs the memory until no such snapshot is left: release_exported_buckets().
+//     live. This needs the memory until no such snapshot is left: release_exported_buckets(). If the memory
+//     had to be given up before, the snapshot gets an error instead of an answer without it (reader.cpp):
+//     `early_stamp` is of the last export of which that holds, `leaving_stamp` of the one under way.
 //   - Snapshot younger than the commit: it sees the rows. The stamp was written before the commit under the
 //     store lock, which the reader takes after taking its snapshot, so it sees the stamp, too: not live.
 //   - The transaction rolls back, or the part of it that exported does: the rows vanish, the callback below
@@ -17,8 +19,9 @@
 //
 // Exports and truncations wait for each other (lock_exports(), held to the transaction's end, as the stamps
 // are settled before that lock goes). So whoever has it finds a bucket's stamp 0, its own, or a committed one
-// (`exported`): nobody has to ask the commit log, and no stamp outlives its transaction. A crash forgets all
-// memory; a transaction that stamped cannot be prepared, since then nobody's callback would see its end.
+// (`exported`): nobody has to ask the commit log, no stamp outlives its transaction, and `leaving_stamp` is
+// of whoever has that lock. A crash forgets all memory; a transaction that stamped cannot be prepared, since
+// then nobody's callback would see its end.
 //
 // Memory: one small array in the transaction's own context.
 #include "core/api.hpp"
@@ -92,16 +95,12 @@ void count_export(const OwnStamp* stamps, int count) {
 }
 
 /// A bucket whose rows are stored has left memory before the commit. If the ring needed its room it was
-/// counted as lost; if it was a reset in another database nothing was. Lock: exclusive.
-void correct_loss(const OwnStamp& stamp) {
-    if (!stamp.written || store().header().usage.buckets_lost <= stamp.buckets_lost) return;
+/// counted as lost; if it was a reset in another database nothing was. `lost`: buckets, when the commit began
+/// to correct. Lock: exclusive.
+void correct_loss(const OwnStamp& stamp, uint64 lost) {
+    if (!stamp.written || lost <= stamp.buckets_lost) return;
     core::take_back_loss(store(), stamp.statements, stamp.calls);
     store().header().early_stamp = stamp.xid;
-}
-
-/// Lock: exclusive.
-void forget_leaving(const OwnStamp& stamp) {
-    if (store().header().leaving_stamp == stamp.xid) store().header().leaving_stamp = 0;
 }
 
 void commit_stamps() {
@@ -111,14 +110,15 @@ void commit_stamps() {
         return;
     }
     lock_store_exclusive();
+    const uint64 lost = store().header().usage.buckets_lost;
     for (int i = 0; i < own_count; ++i) {
         core::Bucket* bucket = find_ended(store(), own_stamps[i].bucket);
         if (is_stamped(bucket, own_stamps[i]))
             bucket->exported = true;
         else
-            correct_loss(own_stamps[i]);
-        forget_leaving(own_stamps[i]);
+            correct_loss(own_stamps[i], lost);
     }
+    store().header().leaving_stamp = 0;
     unlock_store();
     count_export(own_stamps, own_count);
     forget_stamps();
@@ -138,8 +138,10 @@ void take_back_stamps(SubTransactionId sub) {
         }
         core::Bucket* bucket = find_ended(store(), own_stamps[i].bucket);
         if (is_stamped(bucket, own_stamps[i])) bucket->stamp = 0;
-        forget_leaving(own_stamps[i]);
     }
+    // What is gone may have had the stamp of what rolled back, or one that is kept.
+    if (store().header().leaving_stamp != 0)
+        store().header().leaving_stamp = kept > 0 ? own_stamps[0].xid : InvalidTransactionId;
     unlock_store();
     own_count = kept;
     wake_exporter();  // the buckets wait again
@@ -287,6 +289,12 @@ bool own_stamp_cid(int64 bucket_number, CommandId* cid) {
         return true;
     }
     return false;
+}
+
+bool own_stamps_before(CommandId cid) {
+    for (int i = 0; i < own_count; ++i)
+        if (own_stamps[i].cid >= cid) return false;
+    return true;
 }
 
 void stamp_all_buckets() {

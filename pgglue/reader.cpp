@@ -69,19 +69,21 @@ void copy_content(core::Store from, core::Store copy, const Verdict* verdicts) {
     core::copy_texts(from, copy);
 }
 
-/// Of what the snapshot sees as live something has been stored since and had to leave memory: no answer is
-/// better than one without it.
+/// Of what the snapshot sees as live something had to leave memory that has been stored since, or will be
+/// when its export commits: no answer is better than one without it.
 void require_complete(core::Store copy, Snapshot snapshot) {
-    // Or is about to be stored: until that export ends nobody knows.
-    const uint64 early = copy.header().early_stamp;
-    const uint64 leaving = copy.header().leaving_stamp;
-    if ((early == 0 || export_visible(early, snapshot)) &&
-        (leaving == 0 || export_visible(leaving, snapshot)))
-        return;
-    ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                    errmsg("snapshot is too old for the live rows of pg_stat_monitor"),
-                    errdetail("Rows that were exported since had to leave the full shared memory."),
-                    errhint("Try again in a new transaction, or increase pg_stat_monitor.pgsm_max.")));
+    const core::Header& header = copy.header();
+    if (header.early_stamp != 0 && !export_visible(header.early_stamp, snapshot))
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("snapshot is too old for the live rows of pg_stat_monitor"),
+                        errdetail("Rows that were exported since had to leave the full shared memory."),
+                        errhint("Try again in a new transaction, or increase pg_stat_monitor.pgsm_max.")));
+    if (header.leaving_stamp != 0 && !export_visible(header.leaving_stamp, snapshot))
+        ereport(ERROR,
+                (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                 errmsg("snapshot is too old for the live rows of pg_stat_monitor"),
+                 errdetail("Rows of an export that has not ended yet had to leave the full shared memory."),
+                 errhint("Try again when it has ended, or increase pg_stat_monitor.pgsm_max.")));
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ bool bucket_visible(const core::Bucket& bucket, Snapshot snapshot) {
 }
 
 bool export_visible(uint64 stamp, Snapshot snapshot) {
-    if (TransactionIdIsCurrentTransactionId(static_cast<TransactionId>(stamp))) return true;
+    if (TransactionIdIsCurrentTransactionId(static_cast<TransactionId>(stamp)))
+        return own_stamps_before(snapshot->curcid);
     return !IsMVCCSnapshot(snapshot) || !XidInMVCCSnapshot(static_cast<TransactionId>(stamp), snapshot);
 }
 

@@ -21,7 +21,7 @@ namespace pgsm::glue {
 /// lock is held.
 bool bucket_visible(const core::Bucket& bucket, Snapshot snapshot);
 
-/// Whether `snapshot` sees the rows that a committed export with this stamp has stored.
+/// Whether `snapshot` sees, or will see once it commits, the rows that the export with this stamp stores.
 bool export_visible(uint64 stamp, Snapshot snapshot);
 
 }  // namespace pgsm::glue

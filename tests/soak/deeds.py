@@ -54,9 +54,15 @@ def lock_table(soak):
 def move_table(soak):
     """To another name, another schema, or out of the extension; and back."""
     away, back = soak.random.choice(MOVES)
+
+    def bring_back(connection):
+        connection.run(back)
+        for name, _ in connection.run(DAYS)[1]:
+            if name.startswith("away."):  # made meanwhile, beside its table
+                connection.run("ALTER TABLE %s SET SCHEMA public" % name)
     transaction(soak, lambda connection: connection.run(away))
     time.sleep(soak.random.random() * 4)
-    transaction(soak, lambda connection: connection.run(back))
+    transaction(soak, bring_back)
     return {}
 
 

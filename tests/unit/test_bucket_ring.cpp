@@ -291,6 +291,24 @@ TEST_CASE("ring: the bucket that is being exported is given up last") {
     CHECK(own.header().usage.buckets_lost == 3);
     CHECK(is_there(own.store, first));
     CHECK(is_there(own.store, first + 1));
+    CHECK(own.header().leaving_stamp == 0);
+}
+
+TEST_CASE("ring: whose export a bucket belonged to is kept when it had to be given up") {
+    OwnStore own(default_config());
+    const Store store = own.store;
+    for (int i = 1; i <= 2; ++i) fill_and_rotate(store, kAligned + i * kMinute);
+    store.bucket(0).stamp = store.bucket(1).stamp = 4711;
+    REQUIRE(give_up_oldest(store));
+    CHECK(own.header().leaving_stamp == 4711);
+    CHECK(own.header().early_stamp == 0);
+    CHECK(own.header().usage.buckets_lost == 1);
+    own.header().leaving_stamp = 0;
+    store.bucket(0).exported = true;
+    REQUIRE(give_up_oldest(store));
+    CHECK(own.header().leaving_stamp == 0);
+    CHECK(own.header().early_stamp == 4711);
+    CHECK(own.header().usage.buckets_lost == 1);
 }
 
 TEST_CASE("ring: an exported bucket in the middle of a full ring makes room without a loss") {
