@@ -7,13 +7,14 @@
 
 namespace pgsm::glue {
 
-struct Session {
+/// What every statement looks at comes first, in one cache line for most application names.
+struct alignas(64) Session {
     Oid userid;
-    uint64 hash;  // of application name and address; with userid it names the session's texts
+    uint32 packed_len;  // 0: not used yet
+    uint64 hash;        // of application name and address; with userid it names the session's texts
+    bool names_known;
     char application[NAMEDATALEN];
     char packed[3 * NAMEDATALEN + 32];
-    uint32 packed_len;  // 0: not used yet
-    bool names_known;
 };
 
 /// The session as it is now. Looks names up in the catalogs when the user has changed and a transaction is in
