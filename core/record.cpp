@@ -222,12 +222,6 @@ Status record(Store store, const Key& key, const Description* description, bool 
     return fold_sample(store, bucket, entry->userid, entry->dbid, sample, cell);
 }
 
-bool knows_texts(Store store, const Key& key, bool normalized) noexcept {
-    const Entry* entry = find(store, store.running().seq, key);
-    if (entry == nullptr) entry = previous_entry(store, key);
-    return entry != nullptr && has_texts(*entry, normalized);
-}
-
 void set_notes(Store store, Entry& entry, std::string_view notes, std::uint8_t elevel) noexcept {
     const Ref made = intern(store, notes, TextUse::ordinary);
     text_release(store.base, store.header().texts, entry.notes);

@@ -155,10 +155,6 @@ Status record(Store store, const Key& key, const Description* description, bool 
               const Sample& sample, std::uint32_t cell, std::int64_t now_us) noexcept;
 constexpr std::uint32_t kNoCell = UINT32_MAX;
 
-/// Whether record() would find the texts of a statement without a description, in the running bucket and, if
-/// nothing happens in between, in the next. Lock: at least shared.
-[[gnu::hot]] bool knows_texts(Store store, const Key& key, bool normalized) noexcept;
-
 /// Replaces the notes of an entry (an error row shows its latest message). Lock: exclusive.
 void set_notes(Store store, Entry& entry, std::string_view notes, std::uint8_t elevel) noexcept;
 

@@ -5,6 +5,9 @@
 #include "pgglue/guarded.hpp"
 #include "pgglue/guc.hpp"
 #include "pgglue/shmem.hpp"
+#include "pgglue/tracking.hpp"
+
+#include <cstring>
 
 extern "C" {
 #include "nodes/execnodes.h"
@@ -26,6 +29,50 @@ void unlink(ActiveQuery* query) {
     }
 }
 
+/// Null when there is none: the user's statement goes on without us.
+void* allocate(MemoryContext context, Size bytes) {
+    return MemoryContextAllocExtended(context, bytes, MCXT_ALLOC_NO_OOM);
+}
+
+/// The text and place of a query that is still active; null for one that is not tracked.
+const ParentText* active_parent(const QueryDesc* query_desc, ParentText& parent) {
+    const ActiveQuery* query = find_query(query_desc);
+    if (query == nullptr) return nullptr;
+    parent = {queryid_of(query_desc->plannedstmt), slice_of(query_desc), query->around, {}};
+    return &parent;
+}
+
+/// Cursors and functions that return rows one by one may go on when the statement that began them has ended, and
+/// its text is gone.
+void hand_text_to_children(const ActiveQuery* parent) {
+    std::string_view text{};
+    for (ActiveQuery* query = newest_query; query != nullptr; query = query->next) {
+        if (query->parent_desc != parent->query_desc) continue;
+        query->parent_desc = nullptr;
+        if (text.data() == nullptr) {
+            MemoryContext old = MemoryContextSwitchTo(scratch_context());
+            text = parent_text({queryid_of(parent->query_desc->plannedstmt),
+                                slice_of(parent->query_desc),
+                                parent->around,
+                                {}});
+            MemoryContextSwitchTo(old);
+        }
+        auto* copy = static_cast<char*>(allocate(query->query_desc->estate->es_query_cxt, text.size() + 1));
+        if (copy == nullptr || text.data() == nullptr) continue;
+        memcpy(copy, text.data(), text.size());
+        query->parent.text = {copy, text.size()};
+    }
+    if (text.data() != nullptr) MemoryContextReset(scratch_context());
+}
+
+/// A portal has its source in a copy of its own.
+void place_inside(ActiveQuery* query, const SourceSlice& utility) {
+    const SourceSlice slice = slice_of(query->query_desc);
+    if (slice.source == utility.source ||
+        (slice.location <= 0 && slice.length <= 0 && strcmp(slice.source, utility.source) == 0))
+        query->around = {slice.source, utility.location, utility.length};
+}
+
 extern "C" void forget_freed_query(void* arg) { unlink(static_cast<ActiveQuery*>(arg)); }
 
 struct Planning {
@@ -45,11 +92,6 @@ extern "C" void forget_at_transaction_end(XactEvent event, void*) {
 }
 
 void watch_transactions(void*) { RegisterXactCallback(forget_at_transaction_end, nullptr); }
-
-/// Null when there is none: the user's statement goes on without us.
-void* allocate(MemoryContext context, Size bytes) {
-    return MemoryContextAllocExtended(context, bytes, MCXT_ALLOC_NO_OOM);
-}
 
 void count_lost_call() {
     lock_store_exclusive();
@@ -83,9 +125,22 @@ ActiveQuery* find_query(const QueryDesc* query_desc) {
     return nullptr;
 }
 
-void end_query(ActiveQuery* query, QueryDesc* query_desc, const char* parent_source) {
+void place_query(ActiveQuery* query) {
+    query->around.source = nullptr;
+    if (current_utility != nullptr) place_inside(query, *current_utility);
+    query->parent_desc = (query->identity.flags & core::kHasParent) != 0 ? current_run : nullptr;
+    query->parent.text = {};
+}
+
+const ParentText* current_parent(ParentText& parent) {
+    return current_run != nullptr ? active_parent(current_run, parent) : nullptr;
+}
+
+void end_query(ActiveQuery* query, QueryDesc* query_desc) {
     unlink(query);
+    if (newest_query != nullptr) hand_text_to_children(query);
     const PlannedStmt* plan = query_desc->plannedstmt;
+    ParentText parent;
     const EState* estate = query_desc->estate;
     Execution execution;
     execution.identity = query->identity;
@@ -104,9 +159,13 @@ void end_query(ActiveQuery* query, QueryDesc* query_desc, const char* parent_sou
     }
 #endif
     execution.cmd_type = static_cast<uint8>(query_desc->operation);
-    execution.slice = {query_desc->sourceText, plan->stmt_location, plan->stmt_len};
+    execution.slice = slice_of(query_desc);
+    execution.around = query->around;
     execution.query_desc = query_desc;
-    execution.parent_source = parent_source;
+    if (query->parent.text.data() != nullptr)
+        execution.parent = &query->parent;
+    else if (query->parent_desc != nullptr)
+        execution.parent = active_parent(query->parent_desc, parent);
     if (pgsm_enable_query_plan && query_desc->operation == CMD_SELECT) explain_execution(execution);
     record_execution(execution);
 }

@@ -18,10 +18,19 @@ struct ActiveQuery {
     CpuReading cpu;
     Usage used;                // by its executor runs and finish
     core::Counters* planning;  // of the planner calls that led to this execution; null without any
+    SourceSlice around;            // the utility statement that it was started in; without a source for none
+    const QueryDesc* parent_desc;  // what runs it; null without a parent, or when that has ended
+    ParentText parent;             // set when the parent ends
     MemoryContextCallback on_free;
 };
 
 [[gnu::hot]] ActiveQuery* start_query(QueryDesc* query_desc);
+
+/// Notes what surrounds a query that has just been started and identified: utility statement and parent.
+[[gnu::hot]] void place_query(ActiveQuery* query);
+
+/// The statement that runs what is recorded now, in `parent`; null when there is none, or it is not tracked.
+const ParentText* current_parent(ParentText& parent);
 
 /// Head of the list of all that are active.
 extern ActiveQuery* newest_query;
@@ -29,9 +38,8 @@ extern ActiveQuery* newest_query;
 /// Null for one that is not tracked.
 [[gnu::hot]] ActiveQuery* find_query(const QueryDesc* query_desc);
 
-/// Records the query and forgets it. `parent_source`: text of the direct parent, null if there is none.
-/// Takes the store lock (record_execution()).
-[[gnu::hot]] void end_query(ActiveQuery* query, QueryDesc* query_desc, const char* parent_source);
+/// Records the query and forgets it. Takes the store lock (record_execution()).
+[[gnu::hot]] void end_query(ActiveQuery* query, QueryDesc* query_desc);
 
 /// Keeps what planning cost until the plan is executed, or the transaction ends. Several calls for one
 /// statement add up.

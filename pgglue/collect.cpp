@@ -6,6 +6,7 @@
 #include "pgglue/guc.hpp"
 #include "pgglue/session.hpp"
 #include "pgglue/shmem.hpp"
+#include "pgglue/tokens.hpp"
 #include "pgglue/tracking.hpp"
 
 #include <time.h>
@@ -72,7 +73,7 @@ Outcome record_exclusive(core::Store store, const core::Key& key, const core::De
     }
     outcome.first = store.running().entries == 0;
     outcome.end_us = store.running().end_us;
-    outcome.status = core::record(store, key, description, pgsm_normalized_query && !execution.utility,
+    outcome.status = core::record(store, key, description, pgsm_normalized_query,
                                   execution.sample, execution.cell, now);
     if (!notes.empty() && outcome.status == core::Status::kOk) {
         core::Entry* entry = core::find(store, store.running().seq, key);
@@ -82,23 +83,24 @@ Outcome record_exclusive(core::Store store, const core::Key& key, const core::De
     return outcome;
 }
 
-/// Room for the packed parent and plan text of a new entry.
+/// Room for what is packed beside parent and plan text of a new entry.
 constexpr Size kNestBytes = 16 + 4;
 constexpr Size kPlanBytes = 1023;
 
-std::string_view pack_nest_of(const Execution& execution, char* out, Size cap) {
+/// Packed, in CurrentMemoryContext; empty when there is neither, or no memory.
+std::string_view pack_nest_of(const Execution& execution) {
     if ((execution.identity.flags & (core::kHasParent | core::kHasPlan)) == 0) return {};
     core::NestTexts nest{};
     nest.parent_queryid = execution.identity.parent_queryid;
     nest.planid = execution.identity.planid;
     nest.plan = core::truncate_at_char(execution.plan, kPlanBytes, text_encoding());
     if ((execution.identity.flags & core::kHasParent) != 0) {
-        nest.parent =
-            execution.parent_source != nullptr ? execution.parent_source : "parent query text not available";
-        nest.parent =
-            core::truncate_at_char(nest.parent, static_cast<Size>(pgsm_query_max_len), text_encoding());
+        if (execution.parent != nullptr) nest.parent = parent_text(*execution.parent);
+        if (nest.parent.data() == nullptr) nest.parent = "parent query text not available";
     }
-    return {out, core::pack_nest(nest, out, cap)};
+    const Size cap = kNestBytes + nest.plan.size() + nest.parent.size();
+    char* out = allocate_or_null<char>(cap);
+    return out != nullptr ? std::string_view{out, core::pack_nest(nest, out, cap)} : std::string_view{};
 }
 
 core::Description describe(const Execution& execution, const StatementText& text) {
@@ -110,31 +112,10 @@ core::Description describe(const Execution& execution, const StatementText& text
     description.session = session_names(execution.identity.userid, execution.identity.session_hash);
     description.flags = execution.identity.flags;
     if (!text.has_pgsm_query_id) description.flags |= core::kNoQueryId;
-    if (pgsm_normalized_query && !execution.utility) description.flags |= core::kNormalizedText;
+    if (pgsm_normalized_query) description.flags |= core::kNormalizedText;
     description.cmd_type = execution.cmd_type;
     description.elevel = execution.elevel;
     return description;
-}
-
-/// The text without passwords. Allocates only for texts that speak of one; empty when there is no memory
-/// then.
-std::string_view without_passwords(std::string_view text) {
-    if (!core::mentions_password(text)) return text;
-    const Size cap = core::redacted_cap(text.size());
-    auto* out = static_cast<char*>(
-        MemoryContextAllocExtended(CurrentMemoryContext, cap, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM));
-    if (out == nullptr) return {};
-    return {out, core::redact_passwords(text, {out, cap})};
-}
-
-/// Of a utility statement or an error: nothing is replaced but passwords. Never raises an error.
-StatementText text_as_it_is(std::string_view text) {
-    StatementText result{};
-    text = without_passwords(text);
-    result.has_pgsm_query_id =
-        pgsm_enable_pgsm_query_id && plain_query_id(text, &result.pgsm_query_id) && result.pgsm_query_id != 0;
-    result.text = core::truncate_at_char(text, static_cast<Size>(pgsm_query_max_len), text_encoding());
-    return result;
 }
 
 struct Naming {
@@ -186,17 +167,12 @@ std::string_view relations_of(const Execution& execution) {
 /// Makes the texts of a new entry and records into it.
 Outcome record_new(core::Store store, const core::Key& key, const Execution& execution, TimestampTz now,
                    uint32 keep) {
-    const StatementText text =
-        execution.utility ? text_as_it_is(slice_text(execution.slice))
-                          : statement_text(execution.queryid, execution.slice, pgsm_normalized_query);
+    const StatementText text = execution.text != nullptr
+                                   ? *execution.text
+                                   : statement_text(execution.queryid, own_slice(execution.slice, execution.around),
+                                                    execution.kind);
     core::Description description = describe(execution, text);
-    const Size nest_cap = kNestBytes + kPlanBytes + static_cast<Size>(pgsm_query_max_len);
-    const bool nested = (execution.identity.flags & (core::kHasParent | core::kHasPlan)) != 0;
-    char* nest = nullptr;
-    if (nested)
-        nest = static_cast<char*>(
-            MemoryContextAllocExtended(CurrentMemoryContext, nest_cap, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM));
-    if (nest != nullptr) description.nest = pack_nest_of(execution, nest, nest_cap);
+    description.nest = pack_nest_of(execution);
     if (execution.copied != nullptr ||
         (execution.query_desc != nullptr && touches_relations(execution.query_desc->plannedstmt)))
         description.relations = relations_of(execution);
@@ -307,6 +283,7 @@ void set_exec_time(Execution& execution, double time_ms) {
 void explain_execution(Execution& execution) {
     MemoryContext old = MemoryContextSwitchTo(scratch_context());
     execution.plan = text_from_catalogs(explain, execution);
+    if (!execution.plan.empty()) execution.plan = plan_without_constants(execution.plan);
     MemoryContextSwitchTo(old);
     int64 planid = 0;
     if (execution.plan.empty() || !plain_query_id(execution.plan, &planid)) return;
@@ -328,31 +305,47 @@ void record_execution(const Execution& execution) {
             MemoryContext old = MemoryContextSwitchTo(scratch_context());
             outcome = record_new(s, key, execution, now, keep);
             MemoryContextSwitchTo(old);
-            MemoryContextReset(scratch_context());
+            if (execution.text == nullptr) MemoryContextReset(scratch_context());
         }
         outcome.rotated |= rotated;
         wake_if_needed(outcome, now);
     }
-    if (!execution.plan.empty()) MemoryContextReset(scratch_context());
+    if (!execution.plan.empty() || execution.text != nullptr) MemoryContextReset(scratch_context());
 }
 
-bool knows_texts(int64 queryid) {
-    core::Identity identity{};
-    identify(identity, nesting_level == 0, parent_queryid());
-    const core::Key key{queryid, core::identity_hash(identity)};
-    lock_store_shared();
-    const bool known = core::knows_texts(store(), key, pgsm_normalized_query);
-    unlock_store();
-    return known;
+std::string_view parent_text(const ParentText& parent) {
+    if (parent.text.data() != nullptr) return parent.text;
+    const SourceSlice slice = own_slice(parent.slice, parent.around);
+    if (slice.source == nullptr) return {};
+    return statement_text(parent.queryid, slice, TextKind::planned).text;
+}
+
+int64 recorded_queryid(int64 queryid, const SourceSlice& slice, StatementText& text) {
+    struct Known {
+        int64 queryid;
+        int64 recorded;
+        bool normalized;
+    };
+    constexpr uint32 kKnown = 256;
+    static Known known[kKnown];
+    Known& entry = known[static_cast<uint64>(queryid) % kKnown];
+    if (entry.queryid == queryid && entry.normalized == pgsm_normalized_query) return entry.recorded;
+    MemoryContext old = MemoryContextSwitchTo(scratch_context());
+    text = statement_text(queryid, own_slice(slice, {}), TextKind::utility);
+    MemoryContextSwitchTo(old);
+    entry.queryid = queryid;
+    entry.normalized = pgsm_normalized_query;
+    entry.recorded = text.has_secret && text.kept_hash != 0 ? text.kept_hash : queryid;
+    return entry.recorded;
 }
 
 void record_error(const Execution& execution, std::string_view sqlcode, std::string_view message) {
-    const StatementText text = text_as_it_is(slice_text(execution.slice));
-    core::Description description = describe(execution, text);
+    core::Description description = describe(execution, *execution.text);
     char comments[core::kCommentsCap];
     char notes[core::kCommentsCap + 128];
     Size comments_len = 0;
-    if (pgsm_extract_comments) comments_len = core::extract_comments(text.text, comments, text_encoding());
+    if (pgsm_extract_comments)
+        comments_len = core::extract_comments(execution.text->text, comments, text_encoding());
     const core::Notes packed{sqlcode, message, {comments, comments_len}};
     description.notes = {notes, core::pack_notes(packed, notes, sizeof notes)};
     const core::Key key{execution.queryid, core::identity_hash(execution.identity)};

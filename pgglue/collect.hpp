@@ -51,6 +51,14 @@ inline UsageStart begin_usage() {
 /// Adds the stretch from `start` to now.
 [[gnu::hot]] void add_usage(Usage& usage, const UsageStart& start);
 
+/// The statement that ran another one: where it stands, or its text, once it has ended before the other.
+struct ParentText {
+    int64 queryid;
+    SourceSlice slice;  // looked at while `text` has no data
+    SourceSlice around;
+    std::string_view text;  // as it is kept
+};
+
 /// One finished execution, utility statement or error, ready to be recorded. Everything that only a new entry
 /// needs is behind pointers and looked at only when there is none yet.
 struct Execution {
@@ -59,13 +67,15 @@ struct Execution {
     core::Sample sample;
     uint32 cell = 0;       // of the histogram
     uint8 cmd_type = 0;    // the server's CmdType
-    bool utility = false;  // text as it is, never normalised
-    SourceSlice slice{};
-    QueryDesc* query_desc = nullptr;      // for relations; null for utility statements and errors
-    const RangeVar* copied = nullptr;     // of COPY alone: the relation; still there when it has ended
-    const char* parent_source = nullptr;  // text of the direct parent, null if there is none
-    std::string_view plan;                // text of the plan, empty unless asked for
-    uint8 elevel = 0;                     // of errors
+    TextKind kind = TextKind::planned;
+    SourceSlice slice{};                   // as the server has it
+    SourceSlice around{};                  // the utility statement that it is inside of
+    const StatementText* text = nullptr;   // where it has been made already
+    QueryDesc* query_desc = nullptr;       // for relations; null for utility statements and errors
+    const RangeVar* copied = nullptr;      // of COPY alone: the relation; still there when it has ended
+    const ParentText* parent = nullptr;    // null if there is none
+    std::string_view plan;                 // text of the plan, empty unless asked for
+    uint8 elevel = 0;                      // of errors
 };
 
 /// Sets the identity of what starts now, in the session as it is. `parent_queryid` 0: no parent.
@@ -80,10 +90,16 @@ void add_jit(core::Sample& sample, const JitInstrumentation& jit);
 /// it looks names up in the catalogs and allocates in the scratch context, which is empty afterwards.
 [[gnu::hot]] void record_execution(const Execution& execution);
 
-/// Whether memory has the texts of a statement that may begin now. Shared store lock.
-[[gnu::hot]] bool knows_texts(int64 queryid);
+/// The query id under which a utility statement is recorded: the server's, unless something secret was blanked in
+/// the text; for the server's would confirm it. Known ones are found in a small table; for the others `text`, for
+/// record_execution(), is made in the scratch context, and says so by having data.
+[[gnu::hot]] int64 recorded_queryid(int64 queryid, const SourceSlice& slice, StatementText& text);
 
-/// Counts an error or a warning: no catalog, no error, no allocation that can fail. Exclusive store lock.
+/// A parent's text as it is kept, in CurrentMemoryContext. Never raises an error.
+std::string_view parent_text(const ParentText& parent);
+
+/// Counts an error or a warning, whose text has been made: no catalog, no error, no allocation that can fail.
+/// Exclusive store lock.
 void record_error(const Execution& execution, std::string_view sqlcode, std::string_view message);
 
 /// True when a plan touches a relation at all.

@@ -1,60 +1,55 @@
-// Where the constants of a statement are, and its text with $n in their places. The parser notes the
-// constants by their bytes, which differ from one execution to the next (`n = 1`, `n = 1000`); what stays the
-// same are the positions of their tokens. So those are what a backend remembers of a statement.
+// Which tokens of a statement are constants: those that the parser has noted, where it is known what it noted;
+// and literals beside them, or all of them, by what the grammar makes of their neighbours.
 #pragma once
 
 #include "core/api.hpp"
 
 #include "pgglue/pg.hpp"
-
-#include <span>
+#include "pgglue/tokens.hpp"
 
 namespace pgsm::glue {
 
-/// The constants of a statement by the numbers of their tokens, packed: about a byte for each constant.
-struct ConstantMarks {
-    std::span<const uint8> packed;
-    uint32 tokens;  // of the whole statement
-    uint16 highest_param;
-};
-
-/// What is executed by `text`: behind PREPARE … AS and behind EXPLAIN …, else all of it. Allocates.
-std::string_view executed_part(std::string_view text);
-/// The same, behind EXPLAIN alone.
-std::string_view explained_part(std::string_view text);
-
-/// Where the constants of one text are, in bytes: good for that text alone, and without scanning it once
-/// more.
-struct ConstantPlaces {
-    static constexpr int kMost = 128;
+/// What the parser noted of one text, in the order of the text.
+struct NotedConstants {
     struct Place {
-        int begin;
-        int end;
-        int param;
-        bool squashed;
+        int begin;     // bytes from the text's start; below 0: noted without a place
+        int squashed;  // bytes of a squashed list, else 0
     };
+    Place* place;
     int count;
-    bool complete;  // false: there were more
-    Place place[kMost];
+    int highest_param;
 };
 
-/// Packs what the parser noted, and notes the places in this text. `offset`: bytes of the source before
-/// `text`. False when `room` is too small. Allocates.
-bool mark_constants(std::string_view text, int64 offset, JumbleStateArg jumble, std::span<uint8> room,
-                    ConstantMarks& marks, ConstantPlaces& places);
+/// Tokens that are shown as one parameter.
+struct Replaced {
+    uint32 first;
+    uint32 count;
+    uint32 begin;  // bytes; of a squashed list what the parser says, white space included
+    uint32 end;
+    int param;
+    bool squashed;
+};
 
-/// The text with the constants at `places`, which are all of them, replaced. Allocates.
-std::string_view replace_places(std::string_view text, const ConstantPlaces& places);
+/// Most entries of JumbleState that can be copied.
+int noted_count(JumbleStateArg jumble);
 
-/// The text with its constants replaced; an empty view without data when the text's tokens are not those that
-/// the marks were made of (another spelling of the same statement). Allocates.
-std::string_view replace_marked(std::string_view text, const ConstantMarks& marks);
+/// Copies what the parser noted, as it stands there. `offset`: bytes of the source before the text. Returns
+/// how many.
+int copy_noted(JumbleStateArg jumble, int offset, NotedConstants::Place* places);
 
-/// The same with nothing but the text to go by: what looks like a constant to who knows the grammar. Differs
-/// from the parser's list where that depends on more than the tokens: constants of ORDER BY n + 1 and GROUP
-/// BY n + 1 when the same expression is in the select list (one constant to the parser), numbers behind
-/// BETWEEN SYMMETRIC (noted twice until 17), NULL IS DISTINCT FROM x, lists with casts (squashed from 18 on).
-/// Allocates.
-std::string_view replace_guessed(std::string_view text);
+/// What find_constants() goes by.
+enum class ConstantsOf : uint8 {
+    query,    // all constants that the parser makes of a query
+    literals  // of anything else: literals and numbers alone
+};
+
+/// The constants of a text into `found`, which has room for one for each token. Without `noted` they are
+/// guessed. Returns how many; -1 when memory is short or when what was noted does not fit the text (it is read
+/// in another way than the parser did). Sorts `noted`. Never raises an error.
+///
+/// The guess differs from the parser's list where that depends on more than the tokens: constants of ORDER BY
+/// n + 1 and GROUP BY n + 1 when the same expression is in the select list (one constant to the parser),
+/// numbers behind BETWEEN SYMMETRIC (noted twice until 17), NULL IS DISTINCT FROM x.
+int find_constants(const Tokens& tokens, ConstantsOf of, NotedConstants* noted, Replaced* found);
 
 }  // namespace pgsm::glue

@@ -142,7 +142,7 @@ const BoolSetting kBoolSettings[] = {
     {"pgsm_enable_pgsm_query_id", "Computes pgsm_query_id, which is equal across servers and databases.",
      &pgsm_enable_pgsm_query_id, true, PGC_USERSET, nullptr},
     {"pgsm_normalized_query", "Shows query texts with their constants replaced.", &pgsm_normalized_query,
-     false, PGC_USERSET, nullptr},
+     true, PGC_USERSET, nullptr},
     {"pgsm_enable_query_plan", "Records the plan of SELECT statements.", &pgsm_enable_query_plan, false,
      PGC_USERSET, nullptr},
     {"pgsm_extract_comments", "Records the comments in query texts.", &pgsm_extract_comments, false,

@@ -24,7 +24,8 @@ namespace pgsm::glue {
 int tracking_suspended;
 int nesting_level;
 ExecutedStatement executed_statement;
-const Run* current_run;
+const QueryDesc* current_run;
+const SourceSlice* current_utility;
 
 namespace {
 
@@ -41,16 +42,19 @@ inline bool has_nothing_to_do() { return tracking_is_off() && queryid_is_reporte
 
 [[gnu::hot, gnu::noinline]] void analyzed(ParseState* pstate, Query* query, JumbleStateArg jumble) {
     if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
+    const bool client = nesting_level == 0;
+    const bool planned = query->utilityStmt == nullptr;
     const auto queryid = static_cast<int64>(query->queryId);
-    if (queryid == 0 || !tracks_level(nesting_level)) return;
+    if (!client && (queryid == 0 || !planned || !tracks_level(nesting_level))) return;
     // A simple Query message parses without parameters of any kind, and its plans go with it.
-    const bool kept = nesting_level != 0 || pstate->p_paramref_hook != nullptr;
-    remember_statement(queryid, {pstate->p_sourcetext, query->stmt_location, query->stmt_len}, jumble, kept);
+    const bool kept = planned && queryid != 0 && (!client || pstate->p_paramref_hook != nullptr);
+    note_parsed(queryid, {pstate->p_sourcetext, query->stmt_location, query->stmt_len},
+                current_utility != nullptr ? *current_utility : SourceSlice{}, jumble, client, planned, kept);
 }
 
 extern "C" [[gnu::hot]] void pgsm_post_parse_analyze(ParseState* pstate, Query* query,
                                                      JumbleStateArg jumble) {
-    if (!tracking_is_off() && query->utilityStmt == nullptr) return analyzed(pstate, query, jumble);
+    if (!tracking_is_off()) return analyzed(pstate, query, jumble);
     if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
 }
 
@@ -111,6 +115,7 @@ inline void call_executor_start(QueryDesc* query_desc, int flags) {
     ActiveQuery* query = start_query(query_desc);
     if (query == nullptr) return;
     identify(query->identity, nesting_level == 0, parent_queryid());
+    place_query(query);
     if (pgsm_track_planning)
         query->planning = take_planning(queryid, nesting_level, query_desc->estate->es_query_cxt);
     begin_cpu_time(queryid, query->cpu);
@@ -124,11 +129,6 @@ extern "C" [[gnu::hot]] void pgsm_ExecutorStart(QueryDesc* query_desc, int flags
 /// Without triggers to fire and data-modifying WITH queries to finish, there is nothing to measure.
 bool finish_is_empty(const EState* estate) {
     return (estate->es_top_eflags & EXEC_FLAG_SKIP_TRIGGERS) != 0 && estate->es_auxmodifytables == NIL;
-}
-
-void record_query(ActiveQuery* query, QueryDesc* query_desc) {
-    const bool in_parent = current_run != nullptr && current_run->queryid == query->identity.parent_queryid;
-    end_query(query, query_desc, in_parent ? current_run->source : nullptr);
 }
 
 /// True when a run with this limit has reached the end and nothing is left to finish. Clients are told then
@@ -150,9 +150,8 @@ inline void call_executor_run(PGSM_EXECUTOR_RUN_PARAMS) {
 [[gnu::hot, gnu::noinline]] void measured_run(PGSM_EXECUTOR_RUN_PARAMS) {
     note_executed(queryid_of(query_desc->plannedstmt));
     if (tracking_is_off()) return call_executor_run(PGSM_EXECUTOR_RUN_ARGS);
-    const Run run{queryid_of(query_desc->plannedstmt), query_desc->sourceText};
-    const Run* const outer = current_run;
-    current_run = &run;
+    const QueryDesc* const outer = current_run;
+    current_run = query_desc;
     nesting_level = nesting_level + 1;
     ActiveQuery* const query = find_query(query_desc);
     UsageStart start;
@@ -167,7 +166,7 @@ inline void call_executor_run(PGSM_EXECUTOR_RUN_PARAMS) {
     PG_END_TRY();
     if (query == nullptr) return;
     add_usage(query->used, start);
-    if (has_ended(query_desc->estate, direction, count)) record_query(query, query_desc);
+    if (has_ended(query_desc->estate, direction, count)) end_query(query, query_desc);
 }
 
 extern "C" [[gnu::hot]] void pgsm_ExecutorRun(PGSM_EXECUTOR_RUN_PARAMS) {
@@ -183,7 +182,7 @@ inline void call_executor_finish(QueryDesc* query_desc) {
 }
 
 [[gnu::noinline]] void measured_finish(QueryDesc* query_desc) {
-    const Run* const outer = current_run;
+    const QueryDesc* const outer = current_run;
     current_run = nullptr;
     nesting_level = nesting_level + 1;
     ActiveQuery* const query = find_query(query_desc);
@@ -207,7 +206,7 @@ extern "C" [[gnu::hot]] void pgsm_ExecutorFinish(QueryDesc* query_desc) {
 
 extern "C" [[gnu::hot]] void pgsm_ExecutorEnd(QueryDesc* query_desc) {
     ActiveQuery* query = newest_query != nullptr ? find_query(query_desc) : nullptr;
-    if (query != nullptr) record_query(query, query_desc);
+    if (query != nullptr) end_query(query, query_desc);
     if (prev_executor_end)
         prev_executor_end(query_desc);
     else

@@ -8,17 +8,19 @@
 #include "pgglue/install.hpp"
 #include "pgglue/session.hpp"
 #include "pgglue/shmem.hpp"
+#include "pgglue/tokens.hpp"
 #include "pgglue/tracking.hpp"
 
 #include <cstring>
 
 extern "C" {
 #include "access/parallel.h"
-#include "common/hashfn.h"
+#include "mb/pg_wchar.h"
 #include "storage/ipc.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
+#include "utils/memutils.h"
 }
 
 namespace pgsm::glue {
@@ -26,6 +28,7 @@ namespace {
 
 emit_log_hook_type prev_emit_log;
 bool in_log_hook;
+MemoryContext hook_memory;
 
 constexpr size_t kMessageBytes = 99;  // as in 2.3
 
@@ -35,50 +38,140 @@ bool worth_recording(const ErrorData* error) {
            MyDatabaseId != InvalidOid && !store_lock_held();
 }
 
-/// The statement's own id; where it has none, above all when the text could not be parsed, the hash of the
-/// text, as in 2.3.
-int64 failed_queryid(std::string_view client_string) {
-    if (executed_statement.queryid != 0 &&
-        executed_statement.message_time == GetCurrentStatementStartTimestamp())
-        return executed_statement.queryid;
-    const auto reported = static_cast<int64>(pgstat_get_my_query_id());
-    if (reported != 0) return reported;
-    return static_cast<int64>(
-        hash_bytes_extended(reinterpret_cast<const unsigned char*>(client_string.data()),
-                            static_cast<int>(client_string.size()), 0));
+/// The statement that failed.
+struct Failed {
+    SourceSlice slice;
+    TextKind kind;
+    int64 queryid;  // 0: it has none
+};
+
+/// Of a character that the server counts from 1, in bytes; -1 where that can't be told without the server's
+/// help, which may raise an error.
+int byte_of(std::string_view text, int character) {
+    if (character <= 0) return -1;
+    if (pg_database_encoding_max_length() == 1) return character - 1;
+    if (GetDatabaseEncoding() != PG_UTF8) return -1;
+    size_t at = 0;
+    for (int passed = 1; at < text.size(); ++at) {
+        if ((static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) continue;
+        if (passed++ == character) break;
+    }
+    return static_cast<int>(at);
 }
 
-/// The message without a piece of a password: the parser quotes what it stumbles over.
-std::string_view message_of(const ErrorData* error, std::string_view client_string) {
+bool lies_in(int at, const SourceSlice& slice) {
+    return at >= slice.location && (slice.length <= 0 || at <= slice.location + slice.length);
+}
+
+/// Where the next statement behind one that has been executed begins.
+int behind(const SourceSlice& slice, std::string_view text) {
+    return slice.length > 0 ? slice.location + slice.length + 1 : static_cast<int>(text.size());
+}
+
+/// A statement of the string that has not been parsed, or not successfully.
+Failed failed_at(std::string_view text, int at) {
+    const std::string_view statement =
+        core::statement_at(text, static_cast<size_t>(Max(at, 0)), plain_backslashes());
+    const std::string_view trimmed = core::trim_statement(statement, -1, 0);
+    if (trimmed.empty()) return {{nullptr, -1, 0}, TextKind::utility, 0};
+    return {{text.data(), static_cast<int>(trimmed.data() - text.data()), static_cast<int>(trimmed.size())},
+            TextKind::utility,
+            0};
+}
+
+Failed failed_statement(const ErrorData* error, std::string_view text) {
+    const int at = byte_of(text, error->cursorpos);
+    if (is_parsed_now() && parsed_statement.slice.source == text.data()) {
+        const SourceSlice& parsed = parsed_statement.slice;
+        const int next = behind(parsed, text);
+        const bool is_next = at >= 0 ? !lies_in(at, parsed) : parsed_statement.ended;
+        Failed next_one = is_next ? failed_at(text, at >= 0 ? at : next) : Failed{};
+        // Deferred checks fail when the last statement has ended.
+        if (is_next && next_one.slice.source != nullptr) return next_one;
+        return {parsed, parsed_statement.planned ? TextKind::planned : TextKind::utility,
+                parsed_statement.queryid};
+    }
+    Failed failed = failed_at(text, at);
+    // What the extended protocol executes has been parsed by a message of its own.
+    if (executed_statement.queryid != 0 &&
+        executed_statement.message_time == GetCurrentStatementStartTimestamp())
+        failed.queryid = executed_statement.queryid;
+    return failed;
+}
+
+bool is_query(std::string_view text) {
+    core::SqlTokens tokens{text, plain_backslashes()};
+    core::SqlToken token = tokens.next();
+    while (token.symbol == '(') token = tokens.next();
+    return core::statement_kind(text, {&token, 1}) == core::StatementKind::query;
+}
+
+bool is_syntax_error(int sqlerrcode) {
+    return sqlerrcode == ERRCODE_SYNTAX_ERROR || sqlerrcode == ERRCODE_INVALID_ESCAPE_SEQUENCE ||
+           sqlerrcode == ERRCODE_NONSTANDARD_USE_OF_ESCAPE_CHARACTER;
+}
+
+core::MessageQuotes quotes_of(const ErrorData* error, bool unknown) {
+    if (unknown) return core::MessageQuotes::unknown;
+    const int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+    if (category == ERRCODE_DATA_EXCEPTION) return core::MessageQuotes::values;
+    if (error->message_id != nullptr && strcmp(error->message_id, "%s") == 0) return core::MessageQuotes::free;
+    return core::MessageQuotes::names;
+}
+
+std::string_view message_of(const ErrorData* error, const Failed& failed, bool has_secret, char* out,
+                            size_t cap) {
     if (error->message == nullptr) return {};
-    size_t len = strlen(error->message);
-    const char* quote = strchr(error->message, '"');
-    if (quote != nullptr && error->sqlerrcode == ERRCODE_SYNTAX_ERROR &&
-        core::mentions_password(client_string))
-        len = static_cast<size_t>(quote - error->message);
-    return core::truncate_at_char({error->message, len}, kMessageBytes, text_encoding());
+    const bool unparsed = failed.kind == TextKind::unparsed;
+    const std::string_view text = slice_text(failed.slice);
+    TokenRoom room;
+    Tokens tokens{};
+    const bool readable = read_tokens(text, room, tokens);
+    core::MessageSource source{text, readable ? tokens.span() : std::span<const core::SqlToken>{}, readable,
+                               pgsm_normalized_query, has_secret};
+    if (unparsed && readable)
+        source.tokens = {tokens.all, core::behind_secret_word(text, tokens.span())};
+    const core::MessageQuotes quotes = quotes_of(error, has_secret || !readable || unparsed);
+    const size_t len = core::shown_message({error->message, strlen(error->message)}, quotes, source, {out, cap});
+    return core::truncate_at_char({out, len}, kMessageBytes, text_encoding());
 }
 
 void capture(const ErrorData* error) {
     const std::string_view client_string{debug_query_string, strlen(debug_query_string)};
+    Failed failed = failed_statement(error, client_string);
+    if (failed.kind == TextKind::utility && failed.queryid == 0 && is_syntax_error(error->sqlerrcode))
+        failed.kind = TextKind::unparsed;
+    if (failed.kind == TextKind::utility && is_query(slice_text(failed.slice))) failed.kind = TextKind::planned;
+    const StatementText text = statement_text(failed.queryid, failed.slice, failed.kind);
+    const auto reported = static_cast<int64>(pgstat_get_my_query_id());
+    if (failed.queryid == 0 && failed.kind != TextKind::unparsed) failed.queryid = reported;
+    // Without an id of its own, above all when it could not be parsed: the hash of the text, as in 2.3.
+    if (failed.queryid == 0 || (text.has_secret && failed.kind != TextKind::planned))
+        failed.queryid = text.kept_hash;
+
     const Session& session = current_session_without_catalog();
     Execution execution;
     execution.identity.userid = session.userid;
     execution.identity.dbid = MyDatabaseId;
     execution.identity.session_hash = session.hash;
-    execution.identity.flags = core::kError | (nesting_level == 0 ? core::kTopLevel : 0);
-    execution.queryid = failed_queryid(client_string);
+    // A warning comes from inside of what raised it, an error when all that is over.
+    execution.identity.flags = core::kError | (nesting_level <= 1 ? core::kTopLevel : 0);
+    execution.queryid = failed.queryid;
     set_exec_time(execution, 0.0);
-    execution.utility = true;  // text as it is
-    execution.slice = {debug_query_string, -1, 0};
+    execution.text = &text;
     execution.elevel = static_cast<uint8>(error->elevel);
-    record_error(execution, unpack_sql_state(error->sqlerrcode), message_of(error, client_string));
+    char message[kMessageBytes + 16];
+    record_error(execution, unpack_sql_state(error->sqlerrcode),
+                 message_of(error, failed, text.has_secret, message, sizeof message));
 }
 
 extern "C" void pgsm_emit_log(ErrorData* error) {
     if (!in_log_hook && worth_recording(error)) {
         in_log_hook = true;
+        MemoryContext old = MemoryContextSwitchTo(hook_memory);
         capture(error);
+        MemoryContextSwitchTo(old);
+        MemoryContextReset(hook_memory);
         in_log_hook = false;
     }
     if (prev_emit_log) prev_emit_log(error);
@@ -87,6 +180,7 @@ extern "C" void pgsm_emit_log(ErrorData* error) {
 }  // namespace
 
 void install_log_hook() {
+    hook_memory = AllocSetContextCreate(TopMemoryContext, "pg_stat_monitor errors", ALLOCSET_SMALL_SIZES);
     prev_emit_log = emit_log_hook;
     emit_log_hook = pgsm_emit_log;
 }

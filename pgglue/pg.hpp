@@ -97,11 +97,11 @@ namespace pgsm::glue {
 #define PGSM_PLANNER_ARGS parse, query_string, cursor_options, params
 #endif
 
-// Until 18 the scanner may warn of backslashes in strings.
+// From 19 on a backslash is a plain character in plain literals, always.
 #if PG_VERSION_NUM >= 190000
-#define PGSM_SCAN_QUIETLY(extra) static_cast<void>(extra)
+#define PGSM_PLAIN_BACKSLASHES true
 #else
-#define PGSM_SCAN_QUIETLY(extra) ((extra).escape_string_warning = false)
+#define PGSM_PLAIN_BACKSLASHES standard_conforming_strings
 #endif
 
 // 16 jumbles trees of utility statements and needs no text for it.

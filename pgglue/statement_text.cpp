@@ -2,144 +2,155 @@
 
 #include "pgglue/statement_text.hpp"
 
-#include "pgglue/collect.hpp"
 #include "pgglue/constants.hpp"
-#include "pgglue/guarded.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/tokens.hpp"
 
+#include <climits>
+#include <cstdio>
 #include <cstring>
 
 extern "C" {
 #include "common/hashfn.h"
 #include "mb/pg_wchar.h"
-#include "utils/memutils.h"
 }
 
 namespace pgsm::glue {
 namespace {
 
-struct Remembered {
-    int64 queryid;
-    uint64 marks_at;  // place in the endless stream that marks_ring is the end of
-    uint32 marks_len;
-    uint32 tokens;
-    uint16 highest_param;
-    bool known;
-    uint8
-        skipped;  // times that the store's texts did, while the slot is this statement's without being known
+constexpr std::string_view kNoText = "Query string not available";
+
+/// A text being written; what does not fit is left out, and the text is unusable then.
+struct Output {
+    char* data;
+    Size cap;
+    Size len;
+
+    void put(std::string_view text) {
+        const Size n = text.size() < cap - len ? text.size() : cap - len;
+        if (n != 0) memcpy(data + len, text.data(), n);
+        len += n;
+    }
+    void put_param(const Replaced& replaced) {
+        char number[40];
+        const int n = snprintf(number, sizeof number, "$%d%s", replaced.param,
+                               replaced.squashed ? " /*, ... */" : "");
+        put({number, static_cast<Size>(n)});
+    }
+    std::string_view view() const { return {data, len}; }
 };
 
-constexpr uint32 kSlots = 896;
-constexpr uint32 kRingBytes = 24 * 1024;
-Remembered remembered[kSlots];
-uint8 marks_ring[kRingBytes];
-uint64 ring_end;
-static_assert(sizeof remembered + sizeof marks_ring <= 52 * 1024, "a backend's own memory is bounded (P1)");
-
-/// The statement that was parsed last, as long as nothing else has been parsed: most new entries are of it.
-struct LastParsed {
-    int64 queryid;  // 0: none
-    SourceSlice slice;
-    TimestampTz message_time;
-    ConstantPlaces places;
+/// How a text is to be rewritten.
+struct Rewriting {
+    const Tokens& tokens;
+    bool all_secret;         // each literal is one
+    bool some_secret;        // a literal may be one
+    bool check_comments;     // one may speak of one
+    bool drop_comments;      // each may be one
+    uint32 cut;              // token from which on nothing is kept
+    const Replaced* replaced;
+    int replaced_count;      // 0 also where constants are kept
+    bool found_secret;
 };
-LastParsed last_parsed;
 
-bool is_last_parsed(int64 queryid, const SourceSlice& slice) {
-    return last_parsed.queryid == queryid && last_parsed.slice.source == slice.source &&
-           last_parsed.slice.location == slice.location && last_parsed.slice.length == slice.length &&
-           last_parsed.message_time == GetCurrentStatementStartTimestamp();
+bool is_literal(const core::SqlToken& token) {
+    return token.kind == core::TokenKind::string || token.kind == core::TokenKind::bit_string;
 }
 
-Remembered& slot_of(int64 queryid) { return remembered[static_cast<uint64>(queryid) % kSlots]; }
-
-bool is_remembered(const Remembered& slot, int64 queryid) {
-    return slot.queryid == queryid && slot.known &&
-           (slot.marks_len == 0 || ring_end - slot.marks_at <= kRingBytes);
+bool is_secret(const Rewriting& work, uint32 i) {
+    return is_literal(work.tokens.all[i]) &&
+           (work.all_secret || (work.some_secret && core::literal_speaks_of_secret(work.tokens.text_of(i))));
 }
 
-/// Reading a text takes as long as this many questions to the store whether it has it.
-constexpr uint8 kWorthReading = 16;
+/// White space and comments between two tokens.
+void put_gap(Rewriting& work, Output& out, std::string_view gap) {
+    if (!work.check_comments || gap.empty()) return out.put(gap);
+    bool blank = true;
+    for (const char c : gap) blank = blank && static_cast<unsigned char>(c) <= ' ';
+    if (blank) return out.put(gap);
+    if (!work.drop_comments && !core::speaks_of_secret(gap)) return out.put(gap);
+    work.found_secret = true;
+    out.put(" /* *** */ ");
+}
 
-/// Whether the texts in the store will do, this time. A plan that is kept may be executed when they are gone;
-/// others are parsed anew each time, perhaps in sessions that are short, and worth remembering when they come
-/// often.
-bool store_will_do(int64 queryid, bool kept) {
-    Remembered& slot = slot_of(queryid);
-    if (!is_remembered(slot, slot.queryid)) {
-        if (kept && ring_end <= kRingBytes) return false;
-        if (slot.queryid != queryid) {
-            slot.queryid = queryid;
-            slot.known = false;
-            slot.skipped = 0;
+/// Writes the text from token 0 to the end, or to where it is cut.
+void rewrite(Rewriting& work, Output& out) {
+    const Tokens& tokens = work.tokens;
+    const Replaced* next = work.replaced;
+    const Replaced* const end = work.replaced + work.replaced_count;
+    uint32 from = 0;
+    for (uint32 i = 0; i < tokens.count; ++i) {
+        const core::SqlToken& token = tokens.all[i];
+        if (i >= work.cut) {
+            put_gap(work, out, {tokens.text.data() + from, token.begin - from});
+            work.found_secret = true;
+            return out.put("***");
         }
-        if (++slot.skipped > kWorthReading) {
-            slot.skipped = 0;
+        const bool replaced = next != end && next->first == i;
+        const uint32 begin = replaced ? next->begin : token.begin;
+        if (begin > from) put_gap(work, out, {tokens.text.data() + from, begin - from});
+        from = replaced ? next->end : token.end;
+        if (is_secret(work, i)) {
+            work.found_secret = true;
+            out.put("'***'");
+        } else if (replaced) {
+            out.put_param(*next);
+        } else if (token.kind == core::TokenKind::quoted_identifier &&
+                   core::is_misquoted_secret(tokens.text_of(i))) {
+            work.found_secret = true;
+            out.put("\"***\"");
+        } else {
+            out.put(tokens.text_of(i));
+        }
+        if (replaced) i += next++->count - 1;
+    }
+    put_gap(work, out, {tokens.text.data() + from, tokens.text.size() - from});
+}
+
+struct Made {
+    std::string_view text;  // without data: it can't be read, or memory is short
+    bool found_secret;
+};
+
+/// `of`: what constants to replace; null: none.
+Made make_text(const Tokens& tokens, TextKind kind, const ConstantsOf* of, NotedConstants* noted) {
+    Rewriting work{tokens, false, false, tokens.met_comment, false, tokens.count, nullptr, 0, false};
+    const core::StatementKind is = core::statement_kind(tokens.text, tokens.span());
+    const bool unparsed = kind == TextKind::unparsed;
+    work.all_secret = is == core::StatementKind::secret || (unparsed && of == nullptr);
+    work.drop_comments = is == core::StatementKind::secret || unparsed;
+    // Where constants are replaced it matters for ids alone, and those of what is planned have no constants.
+    work.some_secret = of == nullptr || kind != TextKind::planned;
+    if (is == core::StatementKind::secret)
+        work.cut = static_cast<uint32>(core::secret_value(tokens.text, tokens.span()));
+    if (unparsed)
+        work.cut = Min(work.cut, static_cast<uint32>(core::behind_secret_word(tokens.text, tokens.span())));
+    if (!work.all_secret && work.some_secret && core::names_secret(tokens.text, tokens.span()))
+        work.all_secret = true;
+    if (of != nullptr) {
+        auto* found = allocate_or_null<Replaced>(Size{tokens.count} + 1);
+        if (found == nullptr) return {};
+        work.replaced_count = find_constants(tokens, *of, noted, found);
+        if (work.replaced_count < 0) return {};
+        work.replaced = found;
+    }
+    // A literal of two quotes, a number and a list may become longer, by some 20 bytes; a comment by 8.
+    const Size cap = tokens.text.size() + static_cast<Size>(work.replaced_count) * 24 +
+                     (work.check_comments || work.all_secret || work.some_secret ? Size{tokens.count} * 12 : 0) + 32;
+    Output out{allocate_or_null<char>(cap), cap, 0};
+    if (out.data == nullptr) return {};
+    rewrite(work, out);
+    return {out.view(), work.found_secret};
+}
+
+/// True when there is nothing to replace and nothing to hide: the text may be shown as it is.
+bool is_plain(const Tokens& tokens, const NotedConstants* noted) {
+    if (tokens.met_comment || noted == nullptr || noted->count != 0) return false;
+    for (uint32 i = 0; i < tokens.count; ++i)
+        if (is_literal(tokens.all[i]) || tokens.all[i].kind == core::TokenKind::number ||
+            tokens.all[i].kind == core::TokenKind::quoted_identifier)
             return false;
-        }
-    }
-    return knows_texts(queryid);
-}
-
-struct Remembering {
-    int64 queryid;
-    SourceSlice slice;
-    JumbleStateArg jumble;
-};
-
-/// Packs the marks where they stay: in one piece of at most a quarter of the ring.
-void remember_work(void* argument) {
-    const auto& work = *static_cast<Remembering*>(argument);
-    constexpr uint32 kMost = kRingBytes / 4;
-    Remembered& slot = slot_of(work.queryid);
-    slot.known = false;
-    const std::string_view text = executed_part(slice_text(work.slice));
-    const auto at = static_cast<uint32>(ring_end % kRingBytes);
-    if (kRingBytes - at < kMost) ring_end += kRingBytes - at;
-    // Whatever may be overwritten now is forgotten already, should an error come in between.
-    const uint64 begin = ring_end;
-    ring_end += kMost;
-    ConstantMarks marks{};
-    const bool fits = mark_constants(text, text.data() - work.slice.source, work.jumble,
-                                     {marks_ring + begin % kRingBytes, kMost}, marks, last_parsed.places);
-    ring_end = begin + marks.packed.size();
-    if (!fits) return;
-    slot.queryid = work.queryid;
-    slot.marks_at = begin;
-    slot.marks_len = static_cast<uint32>(marks.packed.size());
-    slot.tokens = marks.tokens;
-    slot.highest_param = marks.highest_param;
-    slot.known = true;
-    last_parsed.slice = work.slice;
-    last_parsed.message_time = GetCurrentStatementStartTimestamp();
-    if (last_parsed.places.complete) last_parsed.queryid = work.queryid;
-}
-
-struct Normalizing {
-    int64 queryid;
-    const SourceSlice& slice;
-    std::string_view text;
-    std::string_view normalized;
-};
-
-void normalize_work(void* argument) {
-    auto& work = *static_cast<Normalizing*>(argument);
-    const std::string_view text = executed_part(work.text);
-    if (is_last_parsed(work.queryid, work.slice)) {
-        work.normalized = replace_places(text, last_parsed.places);
-        return;
-    }
-    const Remembered& slot = slot_of(work.queryid);
-    if (is_remembered(slot, work.queryid))
-        work.normalized = replace_marked(
-            text,
-            {{marks_ring + slot.marks_at % kRingBytes, slot.marks_len}, slot.tokens, slot.highest_param});
-    if (work.normalized.data() == nullptr) work.normalized = replace_guessed(text);
-}
-
-void explained_work(void* argument) {
-    auto& text = *static_cast<std::string_view*>(argument);
-    text = explained_part(text);
+    return true;
 }
 
 int64 hash_text(std::string_view text) {
@@ -147,7 +158,31 @@ int64 hash_text(std::string_view text) {
                                                   static_cast<int>(text.size()), 0));
 }
 
-constexpr std::string_view kNoText = "Query string not available";
+/// The text in which constants are replaced.
+Made normalized_text(int64 queryid, const SourceSlice& slice, std::string_view text, TextKind kind) {
+    const bool plain = plain_backslashes();
+    const std::string_view part = kind == TextKind::planned ? core::executed_part(text, plain) : text;
+    TokenRoom room;
+    Tokens tokens{};
+    if (!read_tokens(part, room, tokens)) return {};
+    NotedConstants noted{};
+    const bool known = kind != TextKind::unparsed && noted_constants(queryid, slice, text, part, noted);
+    if (kind == TextKind::planned && known && is_plain(tokens, &noted)) return {part, false};
+    const bool query = kind == TextKind::planned ||
+                       core::statement_kind(part, tokens.span()) == core::StatementKind::query;
+    const ConstantsOf of = query ? ConstantsOf::query : ConstantsOf::literals;
+    return make_text(tokens, kind, &of, known ? &noted : nullptr);
+}
+
+/// The text with its constants.
+Made plain_text(std::string_view text, TextKind kind) {
+    TokenRoom room;
+    Tokens tokens{};
+    const std::string_view part =
+        kind == TextKind::planned ? core::explained_part(text, plain_backslashes()) : text;
+    if (!read_tokens(part, room, tokens)) return {};
+    return make_text(tokens, kind, nullptr, nullptr);
+}
 
 }  // namespace
 
@@ -158,17 +193,11 @@ core::TextEncoding text_encoding() {
                                                   : core::TextEncoding::kMultiByte;
 }
 
-std::string_view slice_text(const SourceSlice& slice) {
-    return core::trim_statement({slice.source, strlen(slice.source)}, slice.location, slice.length);
-}
-
 bool plain_query_id(std::string_view text, int64* id) {
     char small[1024];
     char* buffer = small;
     if (text.size() > sizeof small) {
-        // In the log hook memory may be short: do without the id then.
-        buffer = static_cast<char*>(MemoryContextAllocExtended(CurrentMemoryContext, text.size(),
-                                                               MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM));
+        buffer = allocate_or_null<char>(text.size());
         if (buffer == nullptr) return false;
     }
     const size_t len =
@@ -179,38 +208,34 @@ bool plain_query_id(std::string_view text, int64* id) {
     return fits;
 }
 
-void remember_statement(int64 queryid, const SourceSlice& slice, JumbleStateArg jumble, bool kept) {
-    last_parsed.queryid = 0;
-    if (is_remembered(slot_of(queryid), queryid) || jumble == nullptr) return;
-    if (!pgsm_enable_pgsm_query_id && !pgsm_normalized_query) return;
-    if (store_will_do(queryid, kept)) return;
-    Remembering work{queryid, slice, jumble};
-    MemoryContext scratch = scratch_context();
-    MemoryContext old = MemoryContextSwitchTo(scratch);
-    // Without success the constants are guessed when the text is needed.
-    static_cast<void>(without_error(remember_work, &work));
-    MemoryContextSwitchTo(old);
-    MemoryContextReset(scratch);
-}
-
-StatementText statement_text(int64 queryid, const SourceSlice& slice, bool normalized) {
+StatementText statement_text(int64 queryid, const SourceSlice& slice, TextKind kind) {
     StatementText result{};
-    Normalizing work{queryid, slice, slice_text(slice), {}};
-    result.text = work.text;
-    if (normalized || pgsm_enable_pgsm_query_id) {
-        if (!without_error(normalize_work, &work))
-            work.normalized = {};
-        else if (pgsm_enable_pgsm_query_id)
-            result.has_pgsm_query_id =
-                plain_query_id(work.normalized, &result.pgsm_query_id) && result.pgsm_query_id != 0;
-    }
-    if (normalized)
-        result.text = work.normalized.data() != nullptr ? work.normalized : kNoText;
-    else
-        static_cast<void>(without_error(explained_work, &result.text));
+    const std::string_view text = slice_text(slice);
+    // What is planned is identified by its text without constants, whatever is shown of it.
+    const bool by_normalized = kind == TextKind::planned && pgsm_enable_pgsm_query_id;
+    Made normalized{};
+    if (text.data() != nullptr && (pgsm_normalized_query || by_normalized))
+        normalized = normalized_text(queryid, slice, text, kind);
+    Made kept = normalized;
+    if (text.data() != nullptr && !pgsm_normalized_query) kept = plain_text(text, kind);
+    const std::string_view identified = by_normalized ? normalized.text : kept.text;
+    if (pgsm_enable_pgsm_query_id && identified.data() != nullptr)
+        result.has_pgsm_query_id =
+            plain_query_id(identified, &result.pgsm_query_id) && result.pgsm_query_id != 0;
+    result.has_secret = kept.found_secret;
+    result.text = kept.text.data() != nullptr ? kept.text : kNoText;
+    if ((kind != TextKind::planned || queryid == 0) && result.text.size() <= INT_MAX)
+        result.kept_hash = hash_text(result.text);
     result.text =
         core::truncate_at_char(result.text, static_cast<size_t>(pgsm_query_max_len), text_encoding());
     return result;
+}
+
+std::string_view plan_without_constants(std::string_view plan) {
+    const Size cap = core::plan_shape_cap(plan.size());
+    auto* out = allocate_or_null<char>(cap);
+    if (out == nullptr) return {};
+    return {out, core::plan_shape(plan, {out, cap})};
 }
 
 }  // namespace pgsm::glue

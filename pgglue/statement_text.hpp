@@ -1,43 +1,42 @@
-// Texts and ids that can only be made with what is known where the statement is parsed: the text with its
-// constants replaced, and pgsm_query_id, which is the hash of that text. Executions need them later, maybe
-// much later (prepared statements), so each backend remembers which tokens are constants, in 56 kB of its
-// own, whatever it runs; of what is forgotten the constants are guessed.
+// What is kept of a statement's text. Nothing else of the library stores or shows a text that a client sent.
+//
+//   secrets      gone, whatever the settings: every literal of a statement that sets passwords, connections,
+//                commands or program text; elsewhere literals, comments and names that speak of a secret
+//   constants    shown as $1, $2, … with pgsm_normalized_query
+//   unreadable   not kept
 #pragma once
 
 #include "core/api.hpp"
 
+#include "pgglue/parsed.hpp"
 #include "pgglue/pg.hpp"
 
 namespace pgsm::glue {
 
-/// A statement's place in the text that the client (or a function) sent.
-struct SourceSlice {
-    const char* source;  // whole string, NUL-terminated
-    int location;        // bytes; -1 unknown
-    int length;          // bytes; 0: to the end
+enum class TextKind : uint8 {
+    planned,  // a statement that the planner has seen; the constants are the parser's
+    utility,
+    unparsed,  // no statement: what it would have become nobody knows
 };
-
-/// The statement alone, without white space around it and without the semicolon.
-std::string_view slice_text(const SourceSlice& slice);
-
-/// Remembers the constants of a statement that has just been parsed, unless the store's texts will do (store
-/// lock, shared). `kept`: its plan may be executed again without being parsed. Cheap when it is known
-/// already. Never raises an error.
-[[gnu::hot]] void remember_statement(int64 queryid, const SourceSlice& slice, JumbleStateArg jumble,
-                                     bool kept);
 
 struct StatementText {
-    std::string_view text;  // normalised if that was asked for
+    std::string_view text;
+    /// Of the whole text before it is cut: pgsm_query_id, and the query id of what has none.
     int64 pgsm_query_id;
+    int64 kept_hash;
     bool has_pgsm_query_id;  // false: the setting is off, or no memory
+    bool has_secret;         // something was blanked for being one
 };
 
-/// Text and pgsm_query_id for a new entry, in CurrentMemoryContext. Never raises an error: short of memory it
-/// says so in place of the text.
-StatementText statement_text(int64 queryid, const SourceSlice& slice, bool normalized);
+/// Text and pgsm_query_id of a statement, in CurrentMemoryContext. `slice` is its own (own_slice()). Never raises
+/// an error; short of memory, or where the text can't be read, it says so in place of the text.
+StatementText statement_text(int64 queryid, const SourceSlice& slice, TextKind kind);
 
-/// pgsm_query_id of a text as it is: of utility statements and of errors (compat-2.3.md 3.2).
-/// False when memory for the cleaned text is short; never raises an error.
+/// A plan's text with its constants replaced, in CurrentMemoryContext; empty when it can't be read.
+std::string_view plan_without_constants(std::string_view plan);
+
+/// The hash that pgsm_query_id is (compat-2.3.md 3.2), of the text without comments and with single spaces.
+/// False when memory is short; never raises an error.
 bool plain_query_id(std::string_view text, int64* id);
 
 core::TextEncoding text_encoding();

@@ -4,30 +4,34 @@
 
 #include <cstring>
 
+extern "C" {
+#include "parser/parser.h"
+}
+
 namespace pgsm::glue {
 
-void start_scan(Scanner& scanner, std::string_view text) {
-    const char* terminated = pnstrdup(text.data(), text.size());
-    scanner.state = scanner_init(terminated, &scanner.extra, &ScanKeywords, ScanKeywordTokens);
-    PGSM_SCAN_QUIETLY(scanner.extra);
-}
+bool plain_backslashes() { return PGSM_PLAIN_BACKSLASHES; }
 
-bool next_token(Scanner& scanner, Token& token) {
-    core_YYSTYPE value;
-    YYLTYPE begin = 0;
-    token.kind = core_yylex(&value, &begin, scanner.state);
-    token.begin = begin;
-    // The scanner puts a NUL behind the token that it has just read.
-    token.end = begin + static_cast<int>(strlen(scanner.extra.scanbuf + begin));
-    token.number = token.kind == kParam ? value.ival : 0;
-    token.keyword = token.kind > kLastFixed ? value.keyword : nullptr;
-    return token.kind != kEnd;
-}
-
-void end_scan(Scanner& scanner) { scanner_finish(scanner.state); }
-
-bool is_keyword(const Token& token, const char* keyword) {
-    return token.keyword != nullptr && strcmp(token.keyword, keyword) == 0;
+bool read_tokens(std::string_view text, TokenRoom& room, Tokens& tokens) {
+    core::SqlTokens reader{text, plain_backslashes()};
+    core::SqlToken* all = room.token;
+    uint32 cap = TokenRoom::kMost;
+    uint32 count = 0;
+    for (core::SqlToken token = reader.next(); token.kind != core::TokenKind::end; token = reader.next()) {
+        if (token.kind == core::TokenKind::bad) return false;
+        if (count + 1 == cap) {
+            auto* more = allocate_or_null<core::SqlToken>(Size{cap} * 4);
+            if (more == nullptr) return false;
+            memcpy(more, all, Size{count} * sizeof(core::SqlToken));
+            if (all != room.token) pfree(all);
+            all = more;
+            cap *= 4;
+        }
+        all[count++] = token;
+    }
+    all[count] = {core::TokenKind::end, 0, static_cast<uint32>(text.size()), static_cast<uint32>(text.size())};
+    tokens = {text, all, count, reader.met_comment()};
+    return true;
 }
 
 }  // namespace pgsm::glue

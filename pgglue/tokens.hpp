@@ -1,57 +1,45 @@
-// The server's own scanner, one token at a time.
+// The tokens of a whole text, in memory of the server's.
 #pragma once
 
 #include "core/api.hpp"
 
 #include "pgglue/pg.hpp"
 
-extern "C" {
-#include "common/keywords.h"
-#include "parser/scanner.h"
-}
+#include <span>
 
 namespace pgsm::glue {
 
-/// The tokens that are no keywords and no single characters; parser/scanner.h promises these numbers.
-enum TokenKind : int {
-    kEnd = 0,
-    kIdent = 258,
-    kUnicodeIdent,
-    kFloat,
-    kString,
-    kUnicodeString,
-    kBitString,
-    kHexString,
-    kOperator,
-    kInteger,
-    kParam,
-    kTypecast,
-    kLastFixed = kTypecast + 6,  // DOT_DOT … NOT_EQUALS
+/// All tokens of a text but the end, with room for one more behind them.
+struct Tokens {
+    std::string_view text;
+    const core::SqlToken* all;
+    uint32 count;
+    bool met_comment;
+
+    std::span<const core::SqlToken> span() const { return {all, count}; }
+    std::string_view text_of(uint32 i) const {
+        return {text.data() + all[i].begin, all[i].end - all[i].begin};
+    }
 };
 
-struct Token {
-    int kind;   // TokenKind, a single character, or above kLastFixed a keyword
-    int begin;  // bytes from the text's start
-    int end;
-    int number;           // of a parameter
-    const char* keyword;  // as the keyword list spells it; null for anything else
+/// Most texts need no other memory than this.
+struct TokenRoom {
+    static constexpr uint32 kMost = 192;
+    core::SqlToken token[kMost];
 };
 
-struct Scanner {
-    core_yyscan_t state;
-    core_yy_extra_type extra;
-};
+/// False when the text can't be read to its end, or memory is short. Allocates in CurrentMemoryContext what
+/// `room` does not hold; never raises an error.
+bool read_tokens(std::string_view text, TokenRoom& room, Tokens& tokens);
 
-/// Makes a copy of the text, in CurrentMemoryContext.
-void start_scan(Scanner& scanner, std::string_view text);
-/// False at the end; the token is kEnd then, at the end of the text.
-bool next_token(Scanner& scanner, Token& token);
-void end_scan(Scanner& scanner);
+/// How the server reads backslashes in plain literals just now.
+bool plain_backslashes();
 
-bool is_keyword(const Token& token, const char* keyword);
-template <typename... Keywords>
-bool is_one_of(const Token& token, Keywords... keywords) {
-    return (is_keyword(token, keywords) || ...);
+/// Memory for `count` of a type, in CurrentMemoryContext; null when there is none.
+template <typename Type>
+Type* allocate_or_null(Size count) {
+    return static_cast<Type*>(MemoryContextAllocExtended(CurrentMemoryContext, count * sizeof(Type),
+                                                         MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM));
 }
 
 }  // namespace pgsm::glue

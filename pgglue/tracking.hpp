@@ -5,10 +5,11 @@
 
 #include "pgglue/guc.hpp"
 #include "pgglue/pg.hpp"
-#include "pgglue/statement_text.hpp"
+#include "pgglue/parsed.hpp"
 
 extern "C" {
 #include "access/parallel.h"
+#include "executor/execdesc.h"
 #include "nodes/plannodes.h"
 #include "utils/backend_status.h"
 }
@@ -33,13 +34,17 @@ extern ExecutedStatement executed_statement;
 
 /// The executor run that the current code is directly inside of: the parent of the statements that it runs.
 /// Null at the top and in what is no run (utility statements, AFTER triggers), as in 2.3.
-struct Run {
-    int64 queryid;
-    const char* source;
-};
-extern const Run* current_run;
+extern const QueryDesc* current_run;
+
+/// The innermost utility statement that is being executed; null for none.
+extern const SourceSlice* current_utility;
 
 inline int64 queryid_of(const PlannedStmt* plan) { return static_cast<int64>(plan->queryId); }
+
+/// Where a query stands by what its plan says, which may be nothing (own_slice()).
+inline SourceSlice slice_of(const QueryDesc* query_desc) {
+    return {query_desc->sourceText, query_desc->plannedstmt->stmt_location, query_desc->plannedstmt->stmt_len};
+}
 
 inline bool tracking_is_off() { return pgsm_track == kTrackNone; }
 
@@ -52,7 +57,7 @@ inline bool tracks_level(int level) {
 /// With pgsm_track = top nothing that has a parent is recorded, so parents are known under `all` only, as
 /// in 2.3.
 inline int64 parent_queryid() {
-    return pgsm_track == kTrackAll && current_run != nullptr ? current_run->queryid : 0;
+    return pgsm_track == kTrackAll && current_run != nullptr ? queryid_of(current_run->plannedstmt) : 0;
 }
 
 /// True where the server itself knows the query id of what runs.

@@ -1,6 +1,7 @@
 // The utility hook: what no executor runs. It calls the previous hook exactly once, whatever happens.
 #include "core/api.hpp"
 
+#include "pgglue/active_query.hpp"
 #include "pgglue/collect.hpp"
 #include "pgglue/cpu_time.hpp"
 #include "pgglue/exporter_database.hpp"
@@ -90,23 +91,29 @@ int64 utility_rows(const QueryCompletion* completion) {
 
     // The statement may be freed by its own execution (a transaction's end, DEALLOCATE): all is taken before.
     Execution execution;
+    ParentText parent;
     CpuReading cpu;
     cpu.taken = false;
+    SourceSlice slice{query_string, pstmt->stmt_location, pstmt->stmt_len};
+    if (current_utility != nullptr && current_utility->source == query_string)
+        slice = own_slice(slice, *current_utility);
     if (recorded) {
         identify(execution.identity, nesting_level == 0, parent_queryid());
         execution.queryid = queryid;
         execution.cmd_type = CMD_UTILITY;
-        execution.utility = true;
-        execution.slice = {query_string, pstmt->stmt_location, pstmt->stmt_len};
+        execution.kind = TextKind::utility;
+        execution.slice = slice;
         if (IsA(statement, CopyStmt))
             execution.copied = reinterpret_cast<const CopyStmt*>(statement)->relation;
-        if ((execution.identity.flags & core::kHasParent) != 0) execution.parent_source = current_run->source;
+        if ((execution.identity.flags & core::kHasParent) != 0) execution.parent = current_parent(parent);
         begin_cpu_time(queryid, cpu);
     }
     const UsageStart start = begin_usage();
 
-    const Run* const outer = current_run;
+    const QueryDesc* const outer = current_run;
+    const SourceSlice* const outer_utility = current_utility;
     current_run = nullptr;
+    current_utility = &slice;
     nesting_level = nesting_level + 1;
     PG_TRY();
     {
@@ -117,9 +124,11 @@ int64 utility_rows(const QueryCompletion* completion) {
     {
         nesting_level = nesting_level - 1;
         current_run = outer;
+        current_utility = outer_utility;
     }
     PG_END_TRY();
 
+    if (nesting_level == 0) parsed_statement.ended = true;
     if (recorded) {
         Usage used;
         clear_usage(used);
@@ -128,6 +137,10 @@ int64 utility_rows(const QueryCompletion* completion) {
         execution.sample.hot().rows = utility_rows(completion);
         end_cpu_time(queryid, cpu, execution.sample.hot());
         count_usage(execution.sample, used);
+        StatementText text;
+        text.text = {};
+        execution.queryid = recorded_queryid(queryid, slice, text);
+        if (text.text.data() != nullptr) execution.text = &text;
         record_execution(execution);
     }
     if (creates_extension && store_ready()) note_extension_created();

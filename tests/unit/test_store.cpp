@@ -135,17 +135,7 @@ TEST_CASE("store: the bucket before lends its texts, if they are of the wanted k
     for (const Statement* s : {&plain, &normalized, &error})
         REQUIRE(record_now(store, *s, execution(1)) == Status::kOk);
     const std::uint32_t texts = own.header().texts.texts;
-    const auto check_known = [&] {
-        CHECK(knows_texts(store, plain.key(), false));
-        CHECK(!knows_texts(store, plain.key(), true));
-        CHECK(knows_texts(store, normalized.key(), true));
-        CHECK(!knows_texts(store, normalized.key(), false));
-        CHECK(!knows_texts(store, error.key(), false));
-        CHECK(!knows_texts(store, statement(4).key(), false));
-    };
-    check_known();
     rotate(store, kNoon + kMinute, 2);
-    check_known();
     const auto again = [&](const Statement& s, bool wanted) {
         return record(store, s.key(), nullptr, wanted, execution(1), 0, kNoon + kMinute);
     };
