@@ -24,13 +24,11 @@ int copy_noted(JumbleStateArg jumble, int offset, NotedConstants::Place* places)
 bool NotedReader::at(uint32 i, Replaced& found) {
     if (noted_ == nullptr) return false;
     const core::SqlToken& token = tokens_.all[i];
-    // A constant noted twice, or without a place, uses up a number until 17.
+    // A constant may be noted twice, or without a place.
     while (next_ < noted_->count &&
            (noted_->place[next_].begin < 0 ||
-            (next_ > 0 && noted_->place[next_].begin == noted_->place[next_ - 1].begin))) {
-        param_ += PGSM_DUPLICATES_COUNT;
+            (next_ > 0 && noted_->place[next_].begin == noted_->place[next_ - 1].begin)))
         ++next_;
-    }
     if (next_ == noted_->count) return false;
     const NotedConstants::Place& place = noted_->place[next_];
     const auto begin = static_cast<uint32>(place.begin);
@@ -41,7 +39,9 @@ bool NotedReader::at(uint32 i, Replaced& found) {
     if (place.squashed > 0) {
         const auto end = static_cast<uint32>(place.begin + place.squashed);
         while (i + length < tokens_.count && tokens_.all[i + length].begin < end) ++length;
-    } else if (token.symbol == '-' && i + 1 < tokens_.count) {
+    } else if (token.symbol == '-') {
+        // Of -(5) the parser notes the sign; the number is found for being one.
+        if (tokens_.all[i + 1].kind != core::TokenKind::number) return false;
         length = 2;
     }
     const uint32 end =

@@ -69,10 +69,23 @@ bool is_wanted(const Names& names, Oid relid) {
     return names.count < kMostRelations;
 }
 
+/// Names are kept one a line: a line feed in one is shown as \n.
+void append_line(StringInfo text, const char* name) {
+    for (; *name != '\0'; ++name) {
+        if (*name == '\n')
+            appendStringInfoString(text, "\\n");
+        else
+            appendStringInfoChar(text, *name);
+    }
+}
+
 void append_name(Names& names, Oid relid, const char* schema, const char* name, char kind) {
     names.seen[names.count++] = relid;
-    appendStringInfo(&names.text, "%s%s.%s%s", names.text.len > 0 ? "\n" : "", schema, name,
-                     kind == RELKIND_VIEW ? "*" : "");
+    if (names.text.len > 0) appendStringInfoChar(&names.text, '\n');
+    append_line(&names.text, schema);
+    appendStringInfoChar(&names.text, '.');
+    append_line(&names.text, name);
+    if (kind == RELKIND_VIEW) appendStringInfoChar(&names.text, '*');
 }
 
 void add_name(Names& names, Oid relid) {

@@ -111,17 +111,22 @@ bool is_syntax_error(int sqlerrcode) {
            sqlerrcode == ERRCODE_NONSTANDARD_USE_OF_ESCAPE_CHARACTER;
 }
 
+/// RAISE and the like: there is no telling what is in it.
+bool is_written_by_users(const ErrorData* error) {
+    return error->message_id != nullptr && strcmp(error->message_id, "%s") == 0;
+}
+
 core::MessageQuotes quotes_of(const ErrorData* error, bool unknown) {
     if (unknown) return core::MessageQuotes::unknown;
-    const int category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
-    if (category == ERRCODE_DATA_EXCEPTION) return core::MessageQuotes::values;
-    if (error->message_id != nullptr && strcmp(error->message_id, "%s") == 0) return core::MessageQuotes::free;
-    return core::MessageQuotes::names;
+    if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION) return core::MessageQuotes::values;
+    return is_written_by_users(error) ? core::MessageQuotes::free : core::MessageQuotes::names;
 }
 
 std::string_view message_of(const ErrorData* error, const Failed& failed, bool has_secret, char* out,
                             size_t cap) {
     if (error->message == nullptr) return {};
+    // It may be of the statement's own program text (DO).
+    if (has_secret && is_written_by_users(error)) return "...";
     const bool unparsed = failed.kind == TextKind::unparsed;
     const std::string_view text = slice_text(failed.slice);
     TokenRoom room;

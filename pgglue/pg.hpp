@@ -140,17 +140,14 @@ namespace pgsm::glue {
 #define PGSM_ROW_TYPES_ARE_MEMBERS false
 #endif
 
-// 18 squashes lists of constants, may note parameters among the constants, and numbers what it replaces;
-// before, a constant noted twice left a gap in the numbers.
+// 18 squashes lists of constants, and may note parameters among the constants.
 #if PG_VERSION_NUM >= 180000
 #define PGSM_SQUASHED_BYTES(noted) ((noted).squashed ? (noted).length : 0)
 #define PGSM_KEPT_PARAMETER(jumble, noted) ((noted).extern_param && !(jumble)->has_squashed_lists)
-#define PGSM_DUPLICATES_COUNT 0
 #define PGSM_SQUASHES_LISTS true
 #else
 #define PGSM_SQUASHED_BYTES(noted) 0
 #define PGSM_KEPT_PARAMETER(jumble, noted) false
-#define PGSM_DUPLICATES_COUNT 1
 #define PGSM_SQUASHES_LISTS false
 #endif
 

@@ -56,35 +56,47 @@ void look_names_up(void* argument) {
     names.database = get_database_name(MyDatabaseId);
 }
 
-void find_names(Oid userid, bool may_use_catalog) {
-    if (user_name_of == userid && database_name[0] != '\0') return;
+/// As SET ROLE or the client has given it; null when the role is another one (of a SECURITY DEFINER function).
+const char* name_without_catalog(Oid userid) {
+    if (userid == GetCurrentRoleId()) return GetConfigOption("role", true, false);
+    if (MyProcPort != nullptr && userid == GetAuthenticatedUserId()) return MyProcPort->user_name;
+    return nullptr;
+}
+
+/// True when the names are the catalog's. What was learnt without it is for this time alone.
+bool find_names(Oid userid, bool may_use_catalog) {
+    if (user_name_of == userid && database_name[0] != '\0') return true;
     Names names{userid, nullptr, nullptr};
     const bool looked_up = may_use_catalog && without_catalog_error(look_names_up, &names);
     const char* user = names.user;
     const char* database = names.database;
-    if (!looked_up && MyProcPort != nullptr) {
-        if (userid == GetAuthenticatedUserId()) user = MyProcPort->user_name;
-        database = MyProcPort->database_name;
+    if (!looked_up) {
+        user = name_without_catalog(userid);
+        if (MyProcPort != nullptr) database = MyProcPort->database_name;
     }
-    if (user != nullptr) {
-        strlcpy(user_name, user, NAMEDATALEN);
-        user_name_of = userid;
-    } else {
-        user_name[0] = '\0';
-        user_name_of = InvalidOid;
-    }
+    strlcpy(user_name, user != nullptr ? user : "", NAMEDATALEN);
     if (database != nullptr) strlcpy(database_name, database, NAMEDATALEN);
+    user_name_of = looked_up ? userid : InvalidOid;
+    return looked_up;
 }
 
 struct SessionKey {
     core::ClientAddress address;
     char application[NAMEDATALEN];
+    bool has_user_name;  // rows without are not those of who has one
 };
 
 /// A session whose names could not be looked up serves only until they can be.
 bool same(const Session& session, Oid userid, const char* application, bool may_use_catalog) {
     return session.userid == userid && session.packed_len != 0 && (session.names_known || !may_use_catalog) &&
            strcmp(session.application, application) == 0;
+}
+
+/// What was learnt without a catalog is replaced, so that nobody finds it any more.
+int place_for(Oid userid, const char* application) {
+    for (int i = 0; i < kRemembered; ++i)
+        if (sessions[i].userid == userid && strcmp(sessions[i].application, application) == 0) return i;
+    return (newest + 1) % kRemembered;
 }
 
 [[gnu::noinline]] const Session& other_session(Oid userid, const char* application, bool may_use_catalog) {
@@ -94,8 +106,8 @@ bool same(const Session& session, Oid userid, const char* application, bool may_
             return sessions[i];
         }
     }
-    find_names(userid, may_use_catalog);
-    newest = (newest + 1) % kRemembered;
+    const bool looked_up = find_names(userid, may_use_catalog);
+    newest = place_for(userid, application);
     Session* session = &sessions[newest];
     session->userid = userid;
     strlcpy(session->application, application, NAMEDATALEN);
@@ -111,8 +123,9 @@ bool same(const Session& session, Oid userid, const char* application, bool may_
     memset(&key, 0, sizeof key);
     key.address = names.address;
     strlcpy(key.application, application, NAMEDATALEN);
+    key.has_user_name = user_name[0] != '\0';
     session->hash = core::hash64({reinterpret_cast<const char*>(&key), sizeof key}, 0);
-    session->names_known = user_name_of == userid;
+    session->names_known = looked_up;
     return *session;
 }
 

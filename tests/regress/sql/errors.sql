@@ -5,6 +5,13 @@ CREATE VIEW seen AS
 SELECT elevel, decode_error_level(elevel) AS level, sqlcode, message, calls, cmd_type, cmd_type_text, toplevel,
        rows, total_exec_time, query, queryid
 FROM pg_stat_monitor WHERE elevel > 0;
+CREATE FUNCTION warn() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'look out'; END $$;
+CREATE FUNCTION fail() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'own code' USING ERRCODE = 'ZZ001'; END $$;
+CREATE FUNCTION caught() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM 1 / 0;
+EXCEPTION WHEN division_by_zero THEN RAISE NOTICE 'not recorded';
+END $$;
 SELECT FROM pg_stat_monitor_reset();
 SELECT 1 / 0 AS e01;
 SELECT 1 / 0 AS e01;
@@ -14,29 +21,30 @@ INSERT INTO numbers VALUES (-1) /* e04 */;
 SET statement_timeout = 20;
 SELECT pg_sleep(10) AS e05;
 RESET statement_timeout;
-DO $$ BEGIN RAISE WARNING 'look out e06'; END $$;
-DO $$ BEGIN RAISE NOTICE 'not recorded'; END $$;
-DO $$ BEGIN RAISE EXCEPTION 'own code e07' USING ERRCODE = 'ZZ001'; END $$;
-DO $$ BEGIN PERFORM 1 / 0; EXCEPTION WHEN division_by_zero THEN NULL; END $$;
+SELECT warn() AS e06;
+SELECT fail() AS e07;
+SELECT caught();
+COMMIT /* e09, the client's own */;
 INSERT INTO numbers (m) VALUES (1), (1) /* e08, at the commit */;
 SELECT level, sqlcode, message, calls, cmd_type, cmd_type_text, toplevel, rows, total_exec_time
 FROM seen ORDER BY sqlcode, message COLLATE "C";
 
 -- A failing statement has no row of an execution; one that only warns has two rows.
 SELECT count(*) FROM pg_stat_monitor WHERE elevel = 0 AND query ~ 'e0[1-57]';
-SELECT elevel, calls FROM pg_stat_monitor WHERE query LIKE '%look out%' ORDER BY elevel;
--- What PostgreSQL could not parse has the hash of the client's string, all else the statement's own id.
-SELECT queryid = hashtextextended(query || ';', 0) AS hash_of_text FROM seen WHERE query LIKE 'SELEKT%';
+SELECT elevel, calls FROM pg_stat_monitor WHERE query LIKE '%e06%' ORDER BY elevel;
+-- What PostgreSQL could not parse has the hash of its text, all else the statement's own id.
+SELECT queryid = hashtextextended(query, 0) AS hash_of_text FROM seen WHERE query LIKE 'SELEKT%';
 SELECT 1 / 1 AS e01;
 SELECT count(DISTINCT queryid) AS ids, count(*) AS rows FROM pg_stat_monitor WHERE query LIKE 'SELECT 1 / _ AS e01%';
 
--- Several statements in one string: the text is the whole string, the id that of the statement that failed.
+-- Several statements in one string: text and id are those of the statement that failed.
 SELECT FROM pg_stat_monitor_reset();
 SELECT 1 AS e11\; SELECT 1 / 0 AS e12;
 SELECT 1 AS e13\; SELECT no_such_column AS e14;
+SELECT 1 AS e15\; SELEKT 'x' AS e16\; SELECT 1 AS e17;
 SELECT 2 / 1 AS e12;
 SELECT query, queryid = (SELECT queryid FROM pg_stat_monitor WHERE query = 'SELECT 2 / 1 AS e12') AS own_id,
-       queryid = hashtextextended(query || ';', 0) AS hash_of_text FROM seen ORDER BY query;
+       queryid = hashtextextended(query, 0) AS hash_of_text FROM seen ORDER BY query;
 
 -- A later, shorter message replaces a longer one wholly; a long one ends within 99 bytes, between characters.
 SELECT FROM pg_stat_monitor_reset();

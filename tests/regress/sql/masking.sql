@@ -17,10 +17,11 @@ CREATE FUNCTION parent() RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     RETURN (SELECT count(*) FROM pg_class WHERE relname = 'PEEK in the child');
 END $$;
-SELECT parent() /* PEEK in a comment */, 'PEEK in the text' AS peek FROM pg_class
-WHERE relname = 'PEEK in the plan';
+SELECT parent() /* PEEK in a comment */, 'PEEK in the text' AS peek FROM pg_class AS "PEEK in the plan"
+WHERE relname = 'constants are in no plan';
 SELECT parent(), 'PEEK';
-DO $$ BEGIN RAISE WARNING 'PEEK in the message'; END $$;
+CREATE FUNCTION warn() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'PEEK in the message'; END $$;
+SELECT warn();
 RESET pg_stat_monitor.pgsm_track;
 RESET pg_stat_monitor.pgsm_extract_comments;
 RESET pg_stat_monitor.pgsm_enable_query_plan;

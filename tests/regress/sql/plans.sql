@@ -7,7 +7,7 @@ SELECT 1 AS p01;
 SELECT n AS p02 FROM numbers WHERE n = 7;
 INSERT INTO numbers VALUES (1);
 SELECT planid, query_plan FROM pg_stat_monitor WHERE query LIKE 'SELECT 1 AS p01%';
-SELECT query_plan, planid = hashtextextended(E'Seq Scan on numbers Filter: (n = 7)', 0) AS hash_of_text
+SELECT query_plan, planid = hashtextextended(E'Seq Scan on numbers Filter: (n = $1)', 0) AS hash_of_text
 FROM pg_stat_monitor WHERE query LIKE '%p02 FROM numbers%' AND query LIKE 'SELECT n%';
 SELECT planid IS NULL AS no_plan, query_plan IS NULL AS no_text FROM pg_stat_monitor WHERE query LIKE 'INSERT%';
 -- Another plan of the same statement is another row.
@@ -19,9 +19,13 @@ RESET enable_seqscan;
 RESET enable_bitmapscan;
 SELECT count(*) AS rows, count(DISTINCT queryid) AS ids, count(DISTINCT planid) AS plans
 FROM pg_stat_monitor WHERE query LIKE 'SELECT n AS p02%';
+-- Other constants, the same plan: for EXPLAIN's own numbers are none.
+SELECT n AS p08 FROM numbers WHERE n < 10 AND n <> ALL (SELECT 5 + random()::int) AND n::numeric(5,2) <> 2.5;
+SELECT n AS p08 FROM numbers WHERE n < 77 AND n <> ALL (SELECT 6 + random()::int) AND n::numeric(5,2) <> 3.75;
+SELECT calls, query_plan FROM pg_stat_monitor WHERE query LIKE 'SELECT n AS p08%';
 -- At most 1023 bytes.
-SELECT format('SELECT upper(%L) FROM numbers WHERE n::text <> ALL (ARRAY[%s])', 'p03',
-              string_agg(quote_literal(repeat('ä', 20) || i), ', ')) AS statement FROM generate_series(1, 40) AS i \gset
+SELECT format('SELECT upper(%L) FROM numbers WHERE %s', 'p03', string_agg(format('n <> %s + length(%L)', i, 'ä'), ' AND '))
+    AS statement FROM generate_series(1, 80) AS i \gset
 :statement \g /dev/null
 SELECT octet_length(query_plan) BETWEEN 1020 AND 1023 AS cut FROM pg_stat_monitor WHERE query LIKE 'SELECT upper%';
 

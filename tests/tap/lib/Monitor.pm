@@ -16,14 +16,15 @@ our $NEVER_ENDS = "pg_stat_monitor.pgsm_bucket_time = 2147483647\n";
 # The exporter has nowhere to go: only the test itself exports.
 our $NO_EXPORTER = "pg_stat_monitor.pgsm_export_database = 'no_such_database'\n";
 
-# A started server with the library preloaded and the extension in database postgres. %init goes to init().
+# A started server with the library preloaded and the extension in database postgres. %init goes to init(). Constants
+# are shown unless $conf says otherwise: most tests tell their statements by them.
 sub monitored_node
 {
     my ($name, $conf, %init) = @_;
     my $node = PostgreSQL::Test::Cluster->new($name);
     $node->init(%init);
     $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_stat_monitor'\nautovacuum = off\n"
-        . $conf);
+        . "pg_stat_monitor.pgsm_normalized_query = off\n$conf");
     $node->start;
     ask($node, 'CREATE EXTENSION pg_stat_monitor');
     return $node;
