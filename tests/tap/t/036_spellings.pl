@@ -1,0 +1,223 @@
+# Thousands of random statements, each in two spellings of one query id with other constants: what was learnt of the
+# first must not garble the text of the second. A text is what pg_stat_statements makes of that spelling, keeps none
+# of its constants, and has the pgsm_query_id of that text (compat-2.3.md 3.2, 4.6).
+#
+# PGSM_PAIRS: how many pairs (10000). PGSM_SEED: of the random numbers. PGSM_FRESH: a new session for each phase, which
+# then has nothing to mix up: what is still wrong isn't for what a backend remembers. PGSM_SHOWN: how many wrong ones
+# are printed (10).
+use strict;
+use warnings;
+
+use IPC::Run;
+use Monitor;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Spellings;
+use Test::More;
+
+my $pairs = $ENV{PGSM_PAIRS} || 10000;
+my $seed = $ENV{PGSM_SEED} || 20250;
+my $shown = $ENV{PGSM_SHOWN} // 10;
+my $batch = 250;
+my $folder = PostgreSQL::Test::Utils::tempdir();
+
+my $node = monitored_node('spellings', $NEVER_ENDS . $NO_EXPORTER . <<'END');
+shared_preload_libraries = 'pg_stat_statements,pg_stat_monitor'
+pg_stat_monitor.pgsm_normalized_query = on
+pg_stat_monitor.pgsm_track = all
+pg_stat_monitor.pgsm_max = 64
+pg_stat_monitor.pgsm_query_shared_buffer = 64MB
+pg_stat_monitor.pgsm_query_max_len = 100000
+pg_stat_monitor.pgsm_export_top_n = 1000000
+pg_stat_statements.track = all
+jit = off
+log_statement = none
+END
+my $major = $node->pg_version->major;
+ask($node, 'CREATE EXTENSION pg_stat_statements');
+ask($node, "CREATE TABLE $_ ${\TABLE}") foreach qw(w u sink);
+ask($node, <<'END');
+CREATE TABLE seen (phase integer, utility boolean, query text, id bigint, id_ok boolean);
+CREATE TABLE expected (phase integer, query text, queryid bigint);
+CREATE FUNCTION run(statement text) RETURNS void LANGUAGE plpgsql AS 'BEGIN EXECUTE statement; END';
+CREATE FUNCTION take(p integer) RETURNS bigint LANGUAGE sql SET pg_stat_monitor.pgsm_track = 'none' AS $$
+INSERT INTO seen SELECT p, coalesce(cmd_type_text = 'UTILITY', false), query, pgsm_query_id, coalesce(pgsm_query_id =
+    hashtextextended(btrim(regexp_replace(regexp_replace(query, '/\*([^*]|\*+[^*/])*\*+/|--[^\n]*', '', 'g'),
+    '[ \t\n\r\f\v]+', ' ', 'g')), 0), false) FROM pg_stat_monitor WHERE query !~ 'take|pg_stat_';
+SELECT 1;
+$$;
+CREATE FUNCTION expect(p integer) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO expected SELECT p, query, queryid FROM pg_stat_statements WHERE toplevel AND query !~ 'expect';
+    PERFORM pg_stat_statements_reset();
+    RETURN 1;
+END $$;
+END
+
+# Runs a script in one session, with psql or with pgbench and the protocol that is named.
+sub run_script
+{
+    my ($script, $protocol) = @_;
+    append_to_file("$folder/script", '') unless -e "$folder/script";
+    open(my $file, '>', "$folder/script") or die $!;
+    print $file $script;
+    close($file);
+    my @server = ('-h', $node->host, '-p', $node->port);
+    my @command = $protocol ? ('pgbench', '-n', '-t', 1, '-M', $protocol, '-f', "$folder/script", @server, 'postgres')
+        : ('psql', '-X', '-q', '-At', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-f', "$folder/script", @server,
+            'postgres');
+    my $ok = IPC::Run::run(\@command, '>', \my $out, '2>', \my $err);
+    die "@command: $err" unless $ok && $err !~ /aborted|ERROR/;
+}
+
+# How the statements of a batch are sent. Each gets a number of its own and the text; 'again' is for the third time.
+my %WAYS = (
+    simple => sub { "$_[1];" },
+    several => sub { $_[1] . ($_[0] % 5 == 4 ? ';' : '\\;') },
+    nested => sub { "SELECT run(\$lit\$$_[1]\$lit\$);" },
+    prepare => sub { "PREPARE p$_[0]_$_[2] AS $_[1]; EXECUTE p$_[0]_$_[2];" },
+    explain => sub { (('EXPLAIN ', 'EXPLAIN (ANALYZE, COSTS OFF) ', 'explain verbose ')[ $_[0] % 3 ]) . "$_[1];" },
+    cursor => sub { "BEGIN; DECLARE c CURSOR FOR $_[1]; FETCH ALL FROM c; CLOSE c; COMMIT;" },
+    extended => sub { "$_[1];" },
+    prepared => sub { "$_[1];" },
+);
+# The ways of the batches, over and over.
+my @TURNS = (qw(simple prepare nested simple several extended simple prepare nested simple explain several simple
+        prepared simple cursor extended simple nested several));
+
+my (%sent, %wrong, %ways);
+
+# Its texts: [phase][number within the batch] = [text, cores].
+sub texts_of
+{
+    my ($b, $way) = @_;
+    my @texts;
+    foreach my $i (0 .. $batch - 1)
+    {
+        my $n = $b * $batch + $i;
+        last if $n >= $pairs;
+        my $reads = $way eq 'cursor';
+        my @seeds = ($seed * 31 + $n * 7919, $seed + $n * 104729, $seed + 1 + $n * 130363);
+        # The third is spelt as the first, with other constants.
+        push @{ $texts[$_] }, [ spelling($n % 10000, $seeds[0], $seeds[ $_ == 2 ? 2 : 1 ], $major, $reads) ]
+            foreach 1 .. 3;
+    }
+    return @texts;
+}
+
+sub script_of
+{
+    my ($b, $way, @texts) = @_;
+    my $script = '';
+    foreach my $phase (1 .. 3)
+    {
+        foreach my $i (0 .. $#{ $texts[1] })
+        {
+            $script .= $way eq 'prepare' && $phase == 3 ? "EXECUTE p${i}_1;\n"
+                : $WAYS{$way}->($i, $texts[$phase][$i][0], $phase) . "\n";
+        }
+        $script =~ s/\\;\n\z/;\n/;
+        $script .= "SELECT pg_stat_monitor_export();\nSELECT take(${\($b * 10 + $phase)});\nSELECT pg_stat_monitor_reset();\n";
+        $script .= "\\c\n" if $ENV{PGSM_FRESH} && $way !~ /^extended|^prepare/;
+    }
+    return $script;
+}
+
+# Rows of a query as lists of columns.
+sub rows
+{
+    my ($sql) = @_;
+    my %escapes = (n => "\n", t => "\t", r => "\r", '\\' => '\\');
+    return map { [ map { s/\\(.)/$escapes{$1} \/\/ $1/ger } split(/\t/, $_, -1) ] }
+        split(/\n/, ask($node, "COPY ($sql) TO STDOUT"));
+}
+
+my (@batches, %sum);
+foreach my $b (0 .. ($pairs - 1) / $batch)
+{
+    my $way = $TURNS[ $b % @TURNS ];
+    my @texts = texts_of($b, $way);
+    push @batches, { way => $way, texts => \@texts };
+    my $control = "SET pg_stat_monitor.pgsm_track = 'none';\nSELECT pg_stat_statements_reset();\n";
+    foreach my $phase (1, 2)
+    {
+        $control .= "$_->[0];\n" foreach @{ $texts[$phase] };
+        $control .= "SELECT expect(${\($b * 10 + $phase)});\n";
+    }
+    run_script($control);
+    run_script(script_of($b, $way, @texts), $way =~ /^(extended|prepared)$/ ? $way : undef);
+}
+
+my (%expected, %queryid);
+foreach my $row (rows('SELECT phase, query, queryid FROM expected'))
+{
+    my ($phase, $text, $queryid) = @$row;
+    my $tag = tag_of($text);
+    next unless defined $tag;
+    ($expected{$phase}{$tag}, $queryid{$phase}{$tag}) = ($text, $queryid);
+}
+my (%seen, @strangers);
+foreach my $row (rows('SELECT phase, utility, query, id, id_ok FROM seen'))
+{
+    my $tag = tag_of($row->[2]);
+    if (defined $tag) { push @{ $seen{ $row->[0] }{$tag} }, $row }
+    elsif ($row->[2] =~ /77\d{6}/) { push @strangers, $row->[2] }
+}
+
+# What of the text is nothing of the statement itself.
+sub bare
+{
+    my ($text) = @_;
+    return $text =~ s/^(PREPARE \w+ AS|EXPLAIN( \([^)]*\)| VERBOSE)?|DECLARE c CURSOR FOR)\s+//ir =~ s/[;\s]+\z//r;
+}
+
+my %count;
+my ($wrong, $one_id, $left, $printed) = (0, 0, 0, 0);
+foreach my $b (0 .. $#batches)
+{
+    my ($way, $texts) = @{ $batches[$b] }{qw(way texts)};
+    foreach my $i (0 .. $#{ $texts->[1] })
+    {
+        my $tag = ($b * $batch + $i) % 10000;
+        my (%kinds, @told, %id);
+        $one_id++ if ($queryid{ $b * 10 + 1 }{$tag} // 1) eq ($queryid{ $b * 10 + 2 }{$tag} // 2);
+        foreach my $phase (1 .. 3)
+        {
+            my ($text, $cores) = @{ $texts->[ $way eq 'prepare' && $phase == 3 ? 1 : $phase ][$i] };
+            my $expected = $expected{ $b * 10 + ($phase == 2 ? 2 : 1) }{$tag};
+            my $theirs = $expected // '';
+            my $keeps = grep { index($theirs, $_) >= 0 } map { @{ $texts->[$_][$i][1] } } 1, 2;
+            my $found;
+            foreach my $row (@{ $seen{ $b * 10 + $phase }{$tag} // [] })
+            {
+                my (undef, $utility, $ours, $id, $id_ok) = @$row;
+                $utility = $utility eq 't';
+                my @kinds;
+                push @kinds, 'kept' if grep { index($ours, $_) >= 0 } @$cores;
+                push @kinds, 'id' if $id_ok ne 't';
+                push @kinds, 'differs' if !$utility && !$keeps && bare($ours) ne bare($theirs);
+                push @kinds, 'other id' if ($id{$phase == 3 ? 1 : $phase}{$utility} //= $id) != $id;
+                $found = 1 unless $utility;
+                next unless @kinds;
+                my $kind = ($utility ? 'utility: ' : '') . join(', ', @kinds) . ($keeps ? ' (theirs, too)' : '');
+                $kinds{$kind} = 1;
+                push @told, "phase $phase, $kind", "sent:   $text", "theirs: $theirs", "ours:   $ours";
+            }
+            $kinds{'no row'} = 1, push @told, "phase $phase, no row: $text" unless $found;
+            $kinds{'no row of theirs'} = 1, push @told, "phase $phase, none of theirs: $text" unless defined $expected;
+            $left++ if $keeps;
+        }
+        $count{"$way: $_"}++ foreach keys %kinds;
+        next unless %kinds;
+        $wrong++;
+        next if $printed++ >= $shown;
+        note(join("\n    ", "pair $b/$i, $way", @told));
+    }
+}
+note("seed $seed, $pairs pairs, $one_id of them with one query id, $left texts in which pg_stat_statements keeps a constant");
+note("$_: $count{$_}") foreach sort keys %count;
+is($wrong, 0, 'pairs of spellings: each text and each id is its own');
+is(scalar(@strangers), 0, 'no constants in texts of anything else') or diag($strangers[0]);
+$node->stop;
+
+done_testing();
