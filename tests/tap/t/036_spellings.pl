@@ -42,7 +42,7 @@ CREATE TABLE expected (phase integer, query text, queryid bigint);
 CREATE FUNCTION run(statement text) RETURNS void LANGUAGE plpgsql AS 'BEGIN EXECUTE statement; END';
 CREATE FUNCTION take(p integer) RETURNS bigint LANGUAGE sql SET pg_stat_monitor.pgsm_track = 'none' AS $$
 INSERT INTO seen SELECT p, coalesce(cmd_type_text = 'UTILITY', false), query, pgsm_query_id, coalesce(pgsm_query_id =
-    hashtextextended(btrim(regexp_replace(regexp_replace(query, '/\*([^*]|\*+[^*/])*\*+/|--[^\n]*', '', 'g'),
+    hashtextextended(btrim(regexp_replace(regexp_replace(query, '/\*([^*]|\*+[^*/])*(\*+/|\**$)|--[^\n]*', '', 'g'),
     '[ \t\n\r\f\v]+', ' ', 'g')), 0), false) FROM pg_stat_monitor WHERE query !~ 'take|pg_stat_';
 SELECT 1;
 $$;
@@ -85,8 +85,6 @@ my %WAYS = (
 my @TURNS = (qw(simple prepare nested simple several extended simple prepare nested simple explain several simple
         prepared simple cursor extended simple nested several));
 
-my (%sent, %wrong, %ways);
-
 # Its texts: [phase][number within the batch] = [text, cores].
 sub texts_of
 {
@@ -108,19 +106,20 @@ sub texts_of
 sub script_of
 {
     my ($b, $way, @texts) = @_;
-    my $script = '';
+    my @scripts = ('');
     foreach my $phase (1 .. 3)
     {
         foreach my $i (0 .. $#{ $texts[1] })
         {
-            $script .= $way eq 'prepare' && $phase == 3 ? "EXECUTE p${i}_1;\n"
+            $scripts[-1] .= $way eq 'prepare' && $phase == 3 && !$ENV{PGSM_FRESH} ? "EXECUTE p${i}_1;\n"
                 : $WAYS{$way}->($i, $texts[$phase][$i][0], $phase) . "\n";
         }
-        $script =~ s/\\;\n\z/;\n/;
-        $script .= "SELECT pg_stat_monitor_export();\nSELECT take(${\($b * 10 + $phase)});\nSELECT pg_stat_monitor_reset();\n";
-        $script .= "\\c\n" if $ENV{PGSM_FRESH} && $way !~ /^extended|^prepare/;
+        $scripts[-1] =~ s/\\;\n\z/;\n/;
+        $scripts[-1] .= "SELECT pg_stat_monitor_export();\nSELECT take(${\($b * 10 + $phase)});\n"
+            . "SELECT pg_stat_monitor_reset();\n";
+        push @scripts, '' if $ENV{PGSM_FRESH} && $phase < 3;
     }
-    return $script;
+    return @scripts;
 }
 
 # Rows of a query as lists of columns.
@@ -132,7 +131,8 @@ sub rows
         split(/\n/, ask($node, "COPY ($sql) TO STDOUT"));
 }
 
-my (@batches, %sum);
+ask($node, 'SELECT pg_stat_monitor_reset()');
+my @batches;
 foreach my $b (0 .. ($pairs - 1) / $batch)
 {
     my $way = $TURNS[ $b % @TURNS ];
@@ -145,7 +145,7 @@ foreach my $b (0 .. ($pairs - 1) / $batch)
         $control .= "SELECT expect(${\($b * 10 + $phase)});\n";
     }
     run_script($control);
-    run_script(script_of($b, $way, @texts), $way =~ /^(extended|prepared)$/ ? $way : undef);
+    run_script($_, $way =~ /^(extended|prepared)$/ ? $way : undef) foreach script_of($b, $way, @texts);
 }
 
 my (%expected, %queryid);
@@ -171,53 +171,61 @@ sub bare
     return $text =~ s/^(PREPARE \w+ AS|EXPLAIN( \([^)]*\)| VERBOSE)?|DECLARE c CURSOR FOR)\s+//ir =~ s/[;\s]+\z//r;
 }
 
-my %count;
-my ($wrong, $one_id, $left, $printed) = (0, 0, 0, 0);
+# What is wrong with a row of ours.
+sub kinds_of
+{
+    my ($row, $theirs, $keeps, $cores, $id) = @_;
+    my (undef, $utility, $ours, $my_id, $id_ok) = @$row;
+    my @kinds;
+    push @kinds, 'a constant is kept' if grep { index($ours, $_) >= 0 } @$cores;
+    push @kinds, 'id of another text' if $id_ok ne 't';
+    push @kinds, 'another text' if $utility ne 't' && !$keeps && bare($ours) ne bare($theirs);
+    push @kinds, 'id varies with constants' if ($$id{$utility} //= $my_id) ne $my_id;
+    return @kinds;
+}
+
+my (%count, %wrong);
+my ($one_id, $left) = (0, 0);
 foreach my $b (0 .. $#batches)
 {
     my ($way, $texts) = @{ $batches[$b] }{qw(way texts)};
     foreach my $i (0 .. $#{ $texts->[1] })
     {
         my $tag = ($b * $batch + $i) % 10000;
-        my (%kinds, @told, %id);
+        my (%kinds, @told, @ids);
         $one_id++ if ($queryid{ $b * 10 + 1 }{$tag} // 1) eq ($queryid{ $b * 10 + 2 }{$tag} // 2);
         foreach my $phase (1 .. 3)
         {
-            my ($text, $cores) = @{ $texts->[ $way eq 'prepare' && $phase == 3 ? 1 : $phase ][$i] };
-            my $expected = $expected{ $b * 10 + ($phase == 2 ? 2 : 1) }{$tag};
-            my $theirs = $expected // '';
-            my $keeps = grep { index($theirs, $_) >= 0 } map { @{ $texts->[$_][$i][1] } } 1, 2;
-            my $found;
+            # The third is the first again, or spelt as the first.
+            my $spelt = $phase == 2 ? 2 : 1;
+            my ($text, $cores) = @{ $texts->[ $way eq 'prepare' && !$ENV{PGSM_FRESH} ? $spelt : $phase ][$i] };
+            my $theirs = $expected{ $b * 10 + $spelt }{$tag};
+            die "pg_stat_statements has no $text" unless defined $theirs;
+            my $keeps = grep { index($theirs, $_) >= 0 } @{ $texts->[$spelt][$i][1] };
+            $left++ if $keeps && $phase < 3;
+            my $found = $way eq 'cursor';
             foreach my $row (@{ $seen{ $b * 10 + $phase }{$tag} // [] })
             {
-                my (undef, $utility, $ours, $id, $id_ok) = @$row;
-                $utility = $utility eq 't';
-                my @kinds;
-                push @kinds, 'kept' if grep { index($ours, $_) >= 0 } @$cores;
-                push @kinds, 'id' if $id_ok ne 't';
-                push @kinds, 'differs' if !$utility && !$keeps && bare($ours) ne bare($theirs);
-                push @kinds, 'other id' if ($id{$phase == 3 ? 1 : $phase}{$utility} //= $id) != $id;
-                $found = 1 unless $utility;
-                next unless @kinds;
-                my $kind = ($utility ? 'utility: ' : '') . join(', ', @kinds) . ($keeps ? ' (theirs, too)' : '');
-                $kinds{$kind} = 1;
-                push @told, "phase $phase, $kind", "sent:   $text", "theirs: $theirs", "ours:   $ours";
+                my $utility = $row->[1] eq 't';
+                $found ||= !$utility;
+                my $kind = join(', ', kinds_of($row, $theirs, $keeps, $cores, $ids[$spelt] //= {})) or next;
+                $kinds{ ($utility ? 'utility: ' : '') . $kind . ($keeps ? ' (pg_stat_statements keeps it, too)' : '') } = 1;
+                push @told, "phase $phase, $kind", "sent   $text", "theirs $theirs", "ours   $row->[2]";
             }
-            $kinds{'no row'} = 1, push @told, "phase $phase, no row: $text" unless $found;
-            $kinds{'no row of theirs'} = 1, push @told, "phase $phase, none of theirs: $text" unless defined $expected;
-            $left++ if $keeps;
+            $kinds{'no row'} = 1, push @told, "phase $phase, no row of $text" unless $found;
         }
         $count{"$way: $_"}++ foreach keys %kinds;
         next unless %kinds;
-        $wrong++;
-        next if $printed++ >= $shown;
-        note(join("\n    ", "pair $b/$i, $way", @told));
+        my $what = grep({ !/^utility/ } keys %kinds) ? 'statement' : 'utility';
+        # Not diag(): run_tap shows what goes to standard output.
+        note(join("\n    ", "pair $i of batch $b, $way", @told)) if $wrong{$what}++ < $shown;
     }
 }
 note("seed $seed, $pairs pairs, $one_id of them with one query id, $left texts in which pg_stat_statements keeps a constant");
 note("$_: $count{$_}") foreach sort keys %count;
-is($wrong, 0, 'pairs of spellings: each text and each id is its own');
-is(scalar(@strangers), 0, 'no constants in texts of anything else') or diag($strangers[0]);
+is($wrong{statement} // 0, 0, "$pairs pairs of spellings: each text and each id is its own");
+is($wrong{utility} // 0, 0, 'no constants in texts of EXPLAIN and DECLARE');
+is(scalar(@strangers), 0, 'no constants in texts of anything else') or note(join("\n", @strangers[ 0 .. 2 ]));
 $node->stop;
 
 done_testing();
