@@ -16,7 +16,7 @@ use constant TABLE => '(' . join(', ', (map {; "k$_ integer", "l$_ integer" } 0 
     'b0 boolean', 'b1 boolean', 'j0 jsonb', 'r0 integer[]', 'v0 bit varying') . ')';
 
 our @scope;  # names of the tables in FROM
-my ($version, $shape, $spell, $serial, $alias, $alias_varies, $tag, @cores, @literals) = (0, 0, 0, 0);
+my ($version, $shape, $spell, $serial, $alias, $alias_varies, $tag, $params, @cores, @literals) = (0, 0, 0, 0);
 
 sub draw
 {
@@ -49,6 +49,7 @@ sub integer
     return cast(literal($mark, $mark), 'INT4') if rarely(20);
     return literal(spelt('-', '-', '- ') . $mark, $mark) if rarely(6);
     return '+ ' . literal($mark, $mark) if rarely(40);
+    return spelt('- ( ' . literal($mark, $mark) . ' )', '- - ' . literal($mark, $mark)) if rarely(200);
     if ($version >= 16 && rarely(8))
     {
         my $text = spelt(sprintf('0x%08X', $mark), sprintf('0o%o', $mark), $mark =~ s/(...)(...)$/_$1_$2/r);
@@ -170,7 +171,7 @@ sub list
 sub condition
 {
     my ($depth) = @_;
-    my $what = said($depth > 2 ? 9 : 36);
+    my $what = said($depth > 2 ? 9 : 40);
     my $less = (qw(= < > >= <=))[ said(5) ];
     return parens(column('a') . " $less " . parens(rarely(8) ? quote_mark() : integer())) if $what < 4;
     return parens(integer() . " $less " . column('a')) if $what == 4;
@@ -213,7 +214,11 @@ sub condition
         if $what == 32;
     return column('v') . ' = ' . bits() if $what == 33;
     return column('b') . ' = ' . truth() if $what == 34;
-    return column('r') . ' && ARRAY [ ' . list(\&integer) . ' ]';
+    return column('r') . ' && ARRAY [ ' . list(\&integer) . ' ]' if $what == 35;
+    return "$x = " . ($params ? spelt('$1', '( $1 )') : integer()) if $what < 38;
+    return "( $x , $y )$not IN ( " . join(' , ', map { '( ' . integer() . ' , ' . integer() . ' )' } 0 .. said(2)) . ' )'
+        if $what == 38;
+    return column('n') . " $less " . cast(number(), 'NUMERIC ( 30 , 7 )');
 }
 
 # Table $name in FROM, under a name of its own that may be new.
@@ -268,8 +273,10 @@ sub windowed
 sub from
 {
     my $first = table('w');
-    my $what = said(8);
+    my $what = said(9);
     return $first if $what < 4;
+    return $first . ' TABLESAMPLE ' . spelt('SYSTEM', 'BERNOULLI', 'system') . ' ( ' . literal('77.5', '77.5')
+        . ' ) REPEATABLE ( ' . count() . ' )' if $what == 8;
     if ($what == 4)
     {
         my $rows = join(' , ', map { '( ' . integer() . ' , ' . string() . ' )' } 0 .. said(2));
@@ -293,6 +300,22 @@ sub tagged
     return "$where AND $x = $y";
 }
 
+# Of two expressions that are the same, with their constants, the server keeps one, and pg_stat_statements knows of no
+# other place.
+sub twice
+{
+    my ($column, $from) = @_;
+    my $mark = mark();
+    my ($x, $y) = map { parens("$column + " . literal($mark, $mark)) } 1 .. 2;
+    my $what = said(7);
+    return "SELECT $x , count ( * ) $from GROUP BY $y" if $what < 2;
+    return "SELECT $x , $column $from ORDER BY $y" . direction() if $what == 2;
+    return "SELECT DISTINCT ON ( $x ) $y $from" if $what == 3;
+    return "SELECT rank ( ) OVER ( PARTITION BY $x ) , $y $from" if $what == 4;
+    return "SELECT array_agg ( $x ORDER BY $y ) $from" if $what == 5;
+    return "SELECT $x , GROUPING ( $y ) $from GROUP BY ROLLUP ( $y )";
+}
+
 sub query
 {
     local @scope = ();
@@ -308,13 +331,7 @@ sub query
         return "SELECT $a , $s , sum ( $scope[0].a0 + " . integer() . " ) FROM $from$where GROUP BY $group$having ORDER BY "
             . spelt($a, '1') . direction() . limits();
     }
-    if ($kind == 2 && said(3) == 0)
-    {
-        # The server keeps one constant of the two, and pg_stat_statements knows no other.
-        my $mark = mark();
-        my $twice = sub { "$scope[0].a1 + " . literal($mark, $mark) };
-        return 'SELECT ' . $twice->() . " , count ( * ) FROM $from$where GROUP BY " . $twice->();
-    }
+    return twice("$scope[0].a1", "FROM $from$where") if $kind == 2 && said(3) == 0;
     my ($window, $windows) = $kind == 3 ? windowed() : ('', '');
     my $first = $scope[0] . '.a' . said(6);
     my @items = (labelled($first, 1), map { labelled(said(2) ? integers(1) : texts(1), $_) } 2 .. 2 + said(2));
@@ -344,6 +361,13 @@ sub statement
         $one = "SELECT " . integers(1) . " FROM $mine WHERE " . tagged(condition(1));
         return "( $one ) $set ( $two )" . (said(2) ? '' : ' ORDER BY 1' . limits()) if $two =~ /LIMIT|FETCH|OFFSET/;
         return spelt("( $one ) $set ( $two )", "$one $set $two", "$one $set ( $two )") . (said(2) ? '' : ' ORDER BY 1');
+    }
+    if ($what == 56)
+    {
+        my $mine = table('w');
+        return "WITH RECURSIVE cte ( a9 ) AS ( SELECT $scope[0].a1 FROM $mine WHERE " . tagged(condition(2))
+            . ' UNION ALL SELECT a9 + ' . integer() . ' FROM cte ) CYCLE a9 SET found TO ' . quote_mark() . ' DEFAULT '
+            . quote_mark() . ' USING path SELECT a9 FROM cte';
     }
     if ($what < 65)
     {
@@ -376,7 +400,8 @@ sub statement
             . tagged(condition(1));
     }
     my $mine = table('w');
-    my $set = 'a1 = ' . integers(1) . ' , s1 = ' . texts(1);
+    my $set = said(3) ? 'a1 = ' . integers(1) . ' , s1 = ' . texts(1)
+        : '( a1 , s1 ) = ' . spelt('', 'ROW ') . '( ' . integers(1) . ' , ' . texts(1) . ' )';
     if ($what < 90)
     {
         my $more = said(3) ? '' : ' FROM ( ' . subquery('s', 1) . ' ) ' . spelt('AS ', '') . 'f ( q )';
@@ -406,7 +431,7 @@ sub between
 {
     my ($left, $right, $noise) = @_;
     my $joins = $right =~ /^[(),\[\]]/ || $left =~ /[(),\[\]]$/ || "$left $right" =~ /:: /
-        || $left =~ /^[=<>*|@&+!-]+$/ && $right =~ /^[\w"'(.]/ && $left !~ /^-$/
+        || $left =~ /^[=<>*|@&+!-]+$/ && $right =~ /^[\w"'(.\$]/ && $left !~ /^-$/
         || $left eq '-' && $right =~ /^\d/;
     return $joins && rarely(2) ? '' : ' ' unless $noise;
     return '' if $joins && rarely(3);
@@ -419,7 +444,7 @@ sub between
 # the cores of its constants.
 sub spelling
 {
-    (my $n, my $shape_seed, my $spell_seed, $version, my $reads) = @_;
+    (my $n, my $shape_seed, my $spell_seed, $version, my $reads, $params) = @_;
     ($shape, $spell, $alias) = ($shape_seed & 0x7fffffff, $spell_seed & 0x7fffffff, 0);
     said(2), spelt(0) foreach 1 .. 3;
     (@cores, @literals) = ();

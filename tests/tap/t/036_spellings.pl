@@ -75,7 +75,7 @@ my %WAYS = (
     simple => sub { "$_[1];" },
     several => sub { $_[1] . ($_[0] % 5 == 4 ? ';' : '\\;') },
     nested => sub { "SELECT run(\$lit\$$_[1]\$lit\$);" },
-    prepare => sub { "PREPARE p$_[0]_$_[2] AS $_[1]; EXECUTE p$_[0]_$_[2];" },
+    prepare => sub { "PREPARE p$_[0]_$_[2] (integer) AS $_[1]; EXECUTE p$_[0]_$_[2](77${\(123456 + $_[0])});" },
     explain => sub { (('EXPLAIN ', 'EXPLAIN (ANALYZE, COSTS OFF) ', 'explain verbose ')[ $_[0] % 3 ]) . "$_[1];" },
     cursor => sub { "BEGIN; DECLARE c CURSOR FOR $_[1]; FETCH ALL FROM c; CLOSE c; COMMIT;" },
     extended => sub { "$_[1];" },
@@ -94,10 +94,10 @@ sub texts_of
     {
         my $n = $b * $batch + $i;
         last if $n >= $pairs;
-        my $reads = $way eq 'cursor';
         my @seeds = ($seed * 31 + $n * 7919, $seed + $n * 104729, $seed + 1 + $n * 130363);
         # The third is spelt as the first, with other constants.
-        push @{ $texts[$_] }, [ spelling($n % 10000, $seeds[0], $seeds[ $_ == 2 ? 2 : 1 ], $major, $reads) ]
+        push @{ $texts[$_] }, [ spelling($n % 10000, $seeds[0], $seeds[ $_ == 2 ? 2 : 1 ], $major, $way eq 'cursor',
+                $way eq 'prepare') ]
             foreach 1 .. 3;
     }
     return @texts;
@@ -111,7 +111,7 @@ sub script_of
     {
         foreach my $i (0 .. $#{ $texts[1] })
         {
-            $scripts[-1] .= $way eq 'prepare' && $phase == 3 && !$ENV{PGSM_FRESH} ? "EXECUTE p${i}_1;\n"
+            $scripts[-1] .= $way eq 'prepare' && $phase == 3 && !$ENV{PGSM_FRESH} ? "EXECUTE p${i}_1(77234567);\n"
                 : $WAYS{$way}->($i, $texts[$phase][$i][0], $phase) . "\n";
         }
         $scripts[-1] =~ s/\\;\n\z/;\n/;
@@ -141,7 +141,10 @@ foreach my $b (0 .. ($pairs - 1) / $batch)
     my $control = "SET pg_stat_monitor.pgsm_track = 'none';\nSELECT pg_stat_statements_reset();\n";
     foreach my $phase (1, 2)
     {
-        $control .= "$_->[0];\n" foreach @{ $texts[$phase] };
+        foreach my $i (0 .. $#{ $texts[1] })
+        {
+            $control .= $WAYS{ $way eq 'prepare' ? $way : 'simple' }->($i, $texts[$phase][$i][0], $phase) . "\n";
+        }
         $control .= "SELECT expect(${\($b * 10 + $phase)});\n";
     }
     run_script($control);
@@ -168,7 +171,7 @@ foreach my $row (rows('SELECT phase, utility, query, id, id_ok FROM seen'))
 sub bare
 {
     my ($text) = @_;
-    return $text =~ s/^(PREPARE \w+ AS|EXPLAIN( \([^)]*\)| VERBOSE)?|DECLARE c CURSOR FOR)\s+//ir =~ s/[;\s]+\z//r;
+    return $text =~ s/^(PREPARE \w+ \(integer\) AS|EXPLAIN( \([^)]*\)| VERBOSE)?|DECLARE c CURSOR FOR)\s+//ir =~ s/[;\s]+\z//r;
 }
 
 # What is wrong with a row of ours.
