@@ -58,7 +58,6 @@ END
 sub run_script
 {
     my ($script, $protocol) = @_;
-    append_to_file("$folder/script", '') unless -e "$folder/script";
     open(my $file, '>', "$folder/script") or die $!;
     print $file $script;
     close($file);
@@ -70,7 +69,7 @@ sub run_script
     die "@command: $err" unless $ok && $err !~ /aborted|ERROR/;
 }
 
-# How the statements of a batch are sent. Each gets a number of its own and the text; 'again' is for the third time.
+# How a statement is sent: by its number in the batch, its text, and the phase.
 my %WAYS = (
     simple => sub { "$_[1];" },
     several => sub { $_[1] . ($_[0] % 5 == 4 ? ';' : '\\;') },
@@ -85,7 +84,7 @@ my %WAYS = (
 my @TURNS = (qw(simple prepare nested simple several extended simple prepare nested simple explain several simple
         prepared simple cursor extended simple nested several));
 
-# Its texts: [phase][number within the batch] = [text, cores].
+# The texts of a batch: [phase][number within the batch] = [text, cores].
 sub texts_of
 {
     my ($b, $way) = @_;
@@ -103,7 +102,8 @@ sub texts_of
     return @texts;
 }
 
-sub script_of
+# What runs a batch, as one script for one session, or with PGSM_FRESH as one for each phase.
+sub scripts_of
 {
     my ($b, $way, @texts) = @_;
     my @scripts = ('');
@@ -148,7 +148,7 @@ foreach my $b (0 .. ($pairs - 1) / $batch)
         $control .= "SELECT expect(${\($b * 10 + $phase)});\n";
     }
     run_script($control);
-    run_script($_, $way =~ /^(extended|prepared)$/ ? $way : undef) foreach script_of($b, $way, @texts);
+    run_script($_, $way =~ /^(extended|prepared)$/ ? $way : undef) foreach scripts_of($b, $way, @texts);
 }
 
 my (%expected, %queryid);
@@ -171,7 +171,8 @@ foreach my $row (rows('SELECT phase, utility, query, id, id_ok FROM seen'))
 sub bare
 {
     my ($text) = @_;
-    return $text =~ s/^(PREPARE \w+ \(integer\) AS|EXPLAIN( \([^)]*\)| VERBOSE)?|DECLARE c CURSOR FOR)\s+//ir =~ s/[;\s]+\z//r;
+    return $text =~ s/^(PREPARE \w+ \(integer\) AS|EXPLAIN( \([^)]*\)| VERBOSE)?|DECLARE c CURSOR FOR)\s+//ir
+        =~ s/[;\s]+\z//r;
 }
 
 # What is wrong with a row of ours.
@@ -182,7 +183,11 @@ sub kinds_of
     my @kinds;
     push @kinds, 'a constant is kept' if grep { index($ours, $_) >= 0 } @$cores;
     push @kinds, 'id of another text' if $id_ok ne 't';
-    push @kinds, 'another text' if $utility ne 't' && !$keeps && bare($ours) ne bare($theirs);
+    if ($utility ne 't' && !$keeps && bare($ours) ne bare($theirs))
+    {
+        my ($mine, $right) = map { bare($_) =~ s/\$\d+/\$n/gr } $ours, $theirs;
+        push @kinds, $mine eq $right ? 'other numbers of $n' : 'another text';
+    }
     push @kinds, 'id varies with constants' if ($$id{$utility} //= $my_id) ne $my_id;
     return @kinds;
 }
@@ -212,7 +217,8 @@ foreach my $b (0 .. $#batches)
                 my $utility = $row->[1] eq 't';
                 $found ||= !$utility;
                 my $kind = join(', ', kinds_of($row, $theirs, $keeps, $cores, $ids[$spelt] //= {})) or next;
-                $kinds{ ($utility ? 'utility: ' : '') . $kind . ($keeps ? ' (pg_stat_statements keeps it, too)' : '') } = 1;
+                my $theirs_too = $keeps ? ' (pg_stat_statements keeps it, too)' : '';
+                $kinds{ ($utility ? 'utility: ' : '') . $kind . $theirs_too } = 1;
                 push @told, "phase $phase, $kind", "sent   $text", "theirs $theirs", "ours   $row->[2]";
             }
             $kinds{'no row'} = 1, push @told, "phase $phase, no row of $text" unless $found;
@@ -224,7 +230,8 @@ foreach my $b (0 .. $#batches)
         note(join("\n    ", "pair $i of batch $b, $way", @told)) if $wrong{$what}++ < $shown;
     }
 }
-note("seed $seed, $pairs pairs, $one_id of them with one query id, $left texts in which pg_stat_statements keeps a constant");
+note("seed $seed, $pairs pairs, $one_id of them with one query id; $left texts in which pg_stat_statements keeps a "
+        . 'constant');
 note("$_: $count{$_}") foreach sort keys %count;
 is($wrong{statement} // 0, 0, "$pairs pairs of spellings: each text and each id is its own");
 is($wrong{utility} // 0, 0, 'no constants in texts of EXPLAIN and DECLARE');
