@@ -2,7 +2,7 @@
 # first must not garble the text of the second. A text is what pg_stat_statements makes of that spelling, keeps none
 # of its constants, and has the pgsm_query_id of that text (compat-2.3.md 3.2, 4.6).
 #
-# PGSM_PAIRS: how many pairs (10000). PGSM_SEED: of the random numbers. PGSM_FRESH: a new session for each phase, which
+# PGSM_PAIRS: how many pairs (10000). PGSM_SEED: of the random numbers (20250). PGSM_FRESH: a new session for each phase, which
 # then has nothing to mix up: what is still wrong isn't for what a backend remembers. PGSM_SHOWN: how many wrong ones
 # are printed (10).
 use strict;
@@ -38,17 +38,21 @@ ask($node, 'CREATE EXTENSION pg_stat_statements');
 ask($node, "CREATE TABLE $_ ${\TABLE}") foreach qw(w u sink);
 ask($node, <<'END');
 CREATE TABLE seen (phase integer, utility boolean, query text, id bigint, id_ok boolean);
-CREATE TABLE expected (phase integer, query text, queryid bigint);
+CREATE TABLE expected (phase integer, query text, queryid bigint, id bigint);
 CREATE FUNCTION run(statement text) RETURNS void LANGUAGE plpgsql AS 'BEGIN EXECUTE statement; END';
-CREATE FUNCTION take(p integer) RETURNS bigint LANGUAGE sql SET pg_stat_monitor.pgsm_track = 'none' AS $$
-INSERT INTO seen SELECT p, coalesce(cmd_type_text = 'UTILITY', false), query, pgsm_query_id, coalesce(pgsm_query_id =
-    hashtextextended(btrim(regexp_replace(regexp_replace(query, '/\*([^*]|\*+[^*/])*(\*+/|\**$)|--[^\n]*', '', 'g'),
-    '[ \t\n\r\f\v]+', ' ', 'g')), 0), false) FROM pg_stat_monitor WHERE query !~ 'take|pg_stat_';
+CREATE FUNCTION id_of(statement text) RETURNS bigint LANGUAGE sql AS $$
+SELECT hashtextextended(btrim(regexp_replace(regexp_replace(statement, '/\*([^*]|\*+[^*/])*(\*+/|\**$)|--[^\n]*', '',
+    'g'), '[ \t\n\r\f\v]+', ' ', 'g')), 0)
+$$;
+CREATE FUNCTION take(p integer) RETURNS integer LANGUAGE sql SET pg_stat_monitor.pgsm_track = 'none' AS $$
+INSERT INTO seen SELECT p, coalesce(cmd_type_text = 'UTILITY', false), query, coalesce(pgsm_query_id, 0),
+    coalesce(pgsm_query_id = id_of(query), false) FROM pg_stat_monitor WHERE query !~ 'take|pg_stat_';
 SELECT 1;
 $$;
-CREATE FUNCTION expect(p integer) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION expect(p integer) RETURNS integer LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO expected SELECT p, query, queryid FROM pg_stat_statements WHERE toplevel AND query !~ 'expect';
+    INSERT INTO expected SELECT p, query, queryid, id_of(query) FROM pg_stat_statements
+        WHERE toplevel AND query !~ 'expect';
     PERFORM pg_stat_statements_reset();
     RETURN 1;
 END $$;
@@ -72,6 +76,7 @@ sub run_script
 # How a statement is sent: by its number in the batch, its text, and the phase.
 my %WAYS = (
     simple => sub { "$_[1];" },
+    unnormalized => sub { "$_[1];" },
     several => sub { $_[1] . ($_[0] % 5 == 4 ? ';' : '\\;') },
     nested => sub { "SELECT run(\$lit\$$_[1]\$lit\$);" },
     prepare => sub { "PREPARE p$_[0]_$_[2] (integer) AS $_[1]; EXECUTE p$_[0]_$_[2](77${\(123456 + $_[0])});" },
@@ -81,8 +86,8 @@ my %WAYS = (
     prepared => sub { "$_[1];" },
 );
 # The ways of the batches, over and over.
-my @TURNS = (qw(simple prepare nested simple several extended simple prepare nested simple explain several simple
-        prepared simple cursor extended simple nested several));
+my @TURNS = (qw(simple prepare nested simple several extended simple prepare nested unnormalized explain several
+        simple prepared simple cursor extended simple nested several));
 
 # The texts of a batch: [phase][number within the batch] = [text, cores].
 sub texts_of
@@ -109,6 +114,7 @@ sub scripts_of
     my @scripts = ('');
     foreach my $phase (1 .. 3)
     {
+        $scripts[-1] .= "SET pg_stat_monitor.pgsm_normalized_query = off;\n" if $way eq 'unnormalized';
         foreach my $i (0 .. $#{ $texts[1] })
         {
             $scripts[-1] .= $way eq 'prepare' && $phase == 3 && !$ENV{PGSM_FRESH} ? "EXECUTE p${i}_1(77234567);\n"
@@ -151,20 +157,19 @@ foreach my $b (0 .. ($pairs - 1) / $batch)
     run_script($_, $way =~ /^(extended|prepared)$/ ? $way : undef) foreach scripts_of($b, $way, @texts);
 }
 
-my (%expected, %queryid);
-foreach my $row (rows('SELECT phase, query, queryid FROM expected'))
+my %expected;
+foreach my $row (rows('SELECT phase, query, queryid, id FROM expected'))
 {
-    my ($phase, $text, $queryid) = @$row;
+    my ($phase, $text, $queryid, $id) = @$row;
     my $tag = tag_of($text);
-    next unless defined $tag;
-    ($expected{$phase}{$tag}, $queryid{$phase}{$tag}) = ($text, $queryid);
+    $expected{$phase}{$tag} = { text => $text, queryid => $queryid, id => $id } if defined $tag;
 }
 my (%seen, @strangers);
 foreach my $row (rows('SELECT phase, utility, query, id, id_ok FROM seen'))
 {
     my $tag = tag_of($row->[2]);
     if (defined $tag) { push @{ $seen{ $row->[0] }{$tag} }, $row }
-    elsif ($row->[2] =~ /77\d{6}/) { push @strangers, $row->[2] }
+    elsif ($row->[2] =~ /77\d{6}/ && $batches[ $row->[0] / 10 ]{way} ne 'unnormalized') { push @strangers, $row->[2] }
 }
 
 # What of the text is nothing of the statement itself.
@@ -175,20 +180,27 @@ sub bare
         =~ s/[;\s]+\z//r;
 }
 
-# What is wrong with a row of ours.
+# What is wrong with a row of ours. What pg_stat_statements has of the statement, whether it keeps a constant, the
+# constants that were sent, the ids that the same spelling had before.
 sub kinds_of
 {
-    my ($row, $theirs, $keeps, $cores, $id) = @_;
-    my (undef, $utility, $ours, $my_id, $id_ok) = @$row;
+    my ($row, $way, $theirs, $keeps, $cores, $ids) = @_;
+    my (undef, $utility, $ours, $id, $id_ok) = @$row;
+    $utility = $utility eq 't';
     my @kinds;
-    push @kinds, 'a constant is kept' if grep { index($ours, $_) >= 0 } @$cores;
-    push @kinds, 'id of another text' if $id_ok ne 't';
-    if ($utility ne 't' && !$keeps && bare($ours) ne bare($theirs))
+    if ($way eq 'unnormalized')
     {
-        my ($mine, $right) = map { bare($_) =~ s/\$\d+/\$n/gr } $ours, $theirs;
-        push @kinds, $mine eq $right ? 'other numbers of $n' : 'another text';
+        push @kinds, 'id of another text' if !$keeps && $id ne $$theirs{id};
     }
-    push @kinds, 'id varies with constants' if ($$id{$utility} //= $my_id) ne $my_id;
+    else
+    {
+        push @kinds, 'a constant is kept' if grep { index($ours, $_) >= 0 } @$cores;
+        push @kinds, 'id of another text' if $id_ok ne 't';
+        my ($mine, $right) = (bare($ours), bare($$theirs{text}));
+        push @kinds, $mine =~ s/\$\d+/\$n/gr eq $right =~ s/\$\d+/\$n/gr ? 'other numbers of $n' : 'another text'
+            if !$utility && !$keeps && $mine ne $right;
+    }
+    push @kinds, 'id varies with constants' if ($$ids{$utility} //= $id) ne $id;
     return @kinds;
 }
 
@@ -201,7 +213,6 @@ foreach my $b (0 .. $#batches)
     {
         my $tag = ($b * $batch + $i) % 10000;
         my (%kinds, @told, @ids);
-        $one_id++ if ($queryid{ $b * 10 + 1 }{$tag} // 1) eq ($queryid{ $b * 10 + 2 }{$tag} // 2);
         foreach my $phase (1 .. 3)
         {
             # The third is the first again, or spelt as the first.
@@ -209,23 +220,24 @@ foreach my $b (0 .. $#batches)
             my ($text, $cores) = @{ $texts->[ $way eq 'prepare' && !$ENV{PGSM_FRESH} ? $spelt : $phase ][$i] };
             my $theirs = $expected{ $b * 10 + $spelt }{$tag};
             die "pg_stat_statements has no $text" unless defined $theirs;
-            my $keeps = grep { index($theirs, $_) >= 0 } @{ $texts->[$spelt][$i][1] };
+            my $keeps = grep { index($$theirs{text}, $_) >= 0 } @{ $texts->[$spelt][$i][1] };
             $left++ if $keeps && $phase < 3;
+            $one_id++ if $phase == 2 && $$theirs{queryid} eq $expected{ $b * 10 + 1 }{$tag}{queryid};
             my $found = $way eq 'cursor';
             foreach my $row (@{ $seen{ $b * 10 + $phase }{$tag} // [] })
             {
                 my $utility = $row->[1] eq 't';
                 $found ||= !$utility;
-                my $kind = join(', ', kinds_of($row, $theirs, $keeps, $cores, $ids[$spelt] //= {})) or next;
+                my $kind = join(', ', kinds_of($row, $way, $theirs, $keeps, $cores, $ids[$spelt] //= {})) or next;
                 my $theirs_too = $keeps ? ' (pg_stat_statements keeps it, too)' : '';
                 $kinds{ ($utility ? 'utility: ' : '') . $kind . $theirs_too } = 1;
-                push @told, "phase $phase, $kind", "sent   $text", "theirs $theirs", "ours   $row->[2]";
+                push @told, "phase $phase, $kind", "sent   $text", "theirs $$theirs{text}", "ours   $row->[2]";
             }
             $kinds{'no row'} = 1, push @told, "phase $phase, no row of $text" unless $found;
         }
         $count{"$way: $_"}++ foreach keys %kinds;
         next unless %kinds;
-        my $what = grep({ !/^utility/ } keys %kinds) ? 'statement' : 'utility';
+        my $what = grep({ !/^utility/ } keys %kinds) ? 'statements' : 'utility statements';
         # Not diag(): run_tap shows what goes to standard output.
         note(join("\n    ", "pair $i of batch $b, $way", @told)) if $wrong{$what}++ < $shown;
     }
@@ -233,8 +245,9 @@ foreach my $b (0 .. $#batches)
 note("seed $seed, $pairs pairs, $one_id of them with one query id; $left texts in which pg_stat_statements keeps a "
         . 'constant');
 note("$_: $count{$_}") foreach sort keys %count;
-is($wrong{statement} // 0, 0, "$pairs pairs of spellings: each text and each id is its own");
-is($wrong{utility} // 0, 0, 'no constants in texts of EXPLAIN and DECLARE');
+note("wrong: $wrong{$_} of $_") foreach sort keys %wrong;
+is($wrong{statements} // 0, 0, "$pairs pairs of spellings: each text and each id is its own");
+is($wrong{'utility statements'} // 0, 0, 'no constants in texts of EXPLAIN and DECLARE');
 is(scalar(@strangers), 0, 'no constants in texts of anything else') or note(join("\n", @strangers[ 0 .. 2 ]));
 $node->stop;
 
