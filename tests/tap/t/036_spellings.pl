@@ -2,9 +2,9 @@
 # first must not garble the text of the second. A text is what pg_stat_statements makes of that spelling, keeps none
 # of its constants, and has the pgsm_query_id of that text (compat-2.3.md 3.2, 4.6).
 #
-# PGSM_PAIRS: how many pairs (10000). PGSM_SEED: of the random numbers (20250). PGSM_FRESH: a new session for each phase, which
-# then has nothing to mix up: what is still wrong isn't for what a backend remembers. PGSM_SHOWN: how many wrong ones
-# are printed (10).
+# PGSM_PAIRS: how many pairs (10000). PGSM_SEED: of the random numbers (20250). PGSM_SHOWN: how many wrong ones are
+# printed (10). PGSM_FRESH: a new session for each phase, which then has nothing to mix up: what is still wrong isn't
+# for what a backend remembers.
 use strict;
 use warnings;
 
