@@ -71,11 +71,12 @@ sub twice
     my ($column, $from) = @_;
     my $mark = mark();
     my ($x, $y) = map { parens("$column + " . literal($mark, $mark)) } 1 .. 2;
-    my $what = said(7);
+    my $what = said(8);
     return "SELECT $x , count ( * ) $from GROUP BY $y" if $what < 2;
     return "SELECT $x , $column $from ORDER BY $y" . direction() if $what == 2;
     return "SELECT DISTINCT ON ( $x ) $y $from" if $what == 3;
     return "SELECT rank ( ) OVER ( PARTITION BY $x ) , $y $from" if $what == 4;
+    return "SELECT sum ( $column ) OVER ( ORDER BY $x ) , max ( $column ) OVER ( ORDER BY $y ) $from" if $what == 7;
     return "SELECT array_agg ( $x ORDER BY $y ) $from" if $what == 5;
     return "SELECT $x , GROUPING ( $y ) $from GROUP BY ROLLUP ( $y )";
 }
