@@ -262,7 +262,7 @@ int guess_constants(const Tokens& tokens, ConstantsOf of, const NotedConstants* 
         const int list = guess_all ? list_length(words, i - 1) : 0;
         int length = list;
         if (length == 0 && renumber && words[i].kind == TokenKind::parameter) length = 1;
-        if (length == 0 && (guess_all || is_number(words[i]) || is_string(words[i])))
+        if (length == 0 && (guess_all || is_number(words[i]) || is_string(words[i]) || words[i].symbol == '-'))
             length = constant_length(words, i, level);
         if (length == 0) continue;
         here = {static_cast<uint32>(i),

@@ -28,7 +28,7 @@ SELECT count(*) AS of_null FROM histogram(NULL, 0) AS h(range text, freq int, ba
 -- Errors and warnings count as no time at all: the first range.
 DO $$ BEGIN RAISE WARNING 'careful'; END $$;
 SELECT resp_calls[1] AS first, (SELECT sum(c::bigint) FROM unnest(resp_calls) AS c) = calls AS no_other
-FROM pg_stat_monitor WHERE message = 'careful';
+FROM pg_stat_monitor WHERE elevel = 19;
 
 -- The same for every row, live and stored: as many cells as ranges, and every call in one.
 SELECT pg_stat_monitor_export() > 0 AS wrote;

@@ -122,7 +122,7 @@ SELECT count(*) FROM pg_stat_monitor;
 RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA regress_pgsm_plain CASCADE;
-DROP FUNCTION peek(), parent();
+DROP FUNCTION peek(), parent(), warn();
 DROP EXTENSION pg_stat_monitor;
 DROP OWNED BY regress_pgsm_plain;
 DROP ROLE regress_pgsm_victim, regress_pgsm_plain, regress_pgsm_stats, regress_pgsm_data;

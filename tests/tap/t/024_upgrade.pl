@@ -11,7 +11,7 @@ use Test::More;
 my $node = PostgreSQL::Test::Cluster->new('upgrade');
 $node->init;
 $node->append_conf('postgresql.conf',
-    "shared_preload_libraries = 'pg_stat_monitor'\nautovacuum = off\n" . $NEVER_ENDS);
+    "shared_preload_libraries = 'pg_stat_monitor'\nautovacuum = off\npg_stat_monitor.pgsm_normalized_query = off\n" . $NEVER_ENDS);
 $node->start;
 
 sub told

@@ -24,7 +24,7 @@ sub start_node
     mkdir("$disk/$name", 0700) or die "$disk/$name: $!";
     symlink("$disk/$name", $node->data_dir) or die $node->data_dir . ": $!";
     $node->init(extra => [ '--wal-segsize=1', @initdb ]);
-    $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_stat_monitor'\nautovacuum = off\n"
+    $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_stat_monitor'\nautovacuum = off\npg_stat_monitor.pgsm_normalized_query = off\n"
           . "log_statement = none\nlog_min_error_statement = panic\nmin_wal_size = 2MB\n"
           . "pg_stat_monitor.pgsm_bucket_time = 1\npg_stat_monitor.pgsm_max = 16MB\n" . $conf);
     $node->start;
