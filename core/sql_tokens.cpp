@@ -1,3 +1,4 @@
+// Every new statement comes by here: what next() is made of is put into it.
 #include "core/sql_tokens.hpp"
 
 #include <array>
@@ -38,32 +39,45 @@ char lower(char c) noexcept { return static_cast<char>(c | 0x20); }
 
 }  // namespace
 
-/// False when a comment does not end.
-bool SqlTokens::skip_blank() noexcept {
+[[gnu::always_inline]] inline std::uint32_t SqlTokens::behind(std::uint32_t pos, std::uint8_t classes) const noexcept {
+    const char* const text = text_.data();
+    const auto end = static_cast<std::uint32_t>(text_.size());
+    while (pos < end && is(text[pos], classes)) ++pos;
+    return pos;
+}
+
+/// White space and comments. False when a comment does not end.
+[[gnu::always_inline]] inline bool SqlTokens::skip_blank() noexcept {
     for (;;) {
-        while (is(at(pos_), kSpace)) ++pos_;
-        if (at(pos_) == '-' && at(pos_ + 1) == '-') {
-            met_comment_ = true;
-            while (pos_ < text_.size() && !is(text_[pos_], kNewline)) ++pos_;
-        } else if (at(pos_) == '/' && at(pos_ + 1) == '*') {
-            met_comment_ = true;
-            pos_ += 2;
-            for (std::uint32_t depth = 1; depth > 0;) {
-                if (pos_ >= text_.size()) return false;
-                if (text_[pos_] == '*' && at(pos_ + 1) == '/') {
-                    --depth;
-                    pos_ += 2;
-                } else if (text_[pos_] == '/' && at(pos_ + 1) == '*') {
-                    ++depth;
-                    pos_ += 2;
-                } else {
-                    ++pos_;
-                }
-            }
-        } else {
+        pos_ = behind(pos_, kSpace);
+        const char c = at(pos_);
+        if ((c != '-' && c != '/') || !skip_comment()) return true;
+        if (pos_ > text_.size()) return false;
+    }
+}
+
+/// False where there is none. Stands behind the text's end when it does not end.
+bool SqlTokens::skip_comment() noexcept {
+    const char c = text_[pos_];
+    if (at(pos_ + 1) != (c == '-' ? '-' : '*')) return false;
+    met_comment_ = true;
+    if (c == '-') {
+        while (pos_ < text_.size() && !is(text_[pos_], kNewline)) ++pos_;
+        return true;
+    }
+    pos_ += 2;
+    for (std::uint32_t depth = 1; depth > 0;) {
+        if (pos_ >= text_.size()) {
+            pos_ = static_cast<std::uint32_t>(text_.size()) + 1;
             return true;
         }
+        const bool closes = text_[pos_] == '*' && at(pos_ + 1) == '/';
+        const bool opens = text_[pos_] == '/' && at(pos_ + 1) == '*';
+        depth += opens ? 1u : 0u;
+        depth -= closes ? 1u : 0u;
+        pos_ += opens || closes ? 2 : 1;
     }
+    return true;
 }
 
 /// From behind the opening quote to behind the closing one.
@@ -134,7 +148,7 @@ SqlToken SqlTokens::dollar(std::uint32_t begin) noexcept {
     return made(TokenKind::bad, begin);
 }
 
-SqlToken SqlTokens::word(std::uint32_t begin) noexcept {
+[[gnu::always_inline]] inline SqlToken SqlTokens::word(std::uint32_t begin) noexcept {
     const char second = at(begin + 1);
     if (second == '\'') {
         const char letter = lower(text_[begin]);
@@ -151,14 +165,15 @@ SqlToken SqlTokens::word(std::uint32_t begin) noexcept {
                                 : string(TokenKind::string, begin, true, false);
         }
     }
-    while (is(at(pos_), kName)) ++pos_;
+    pos_ = behind(begin, kName);
     return made(TokenKind::identifier, begin);
 }
 
 /// Also of bases and with underscores, as from 16 on; and what follows without a space, which is an error.
-SqlToken SqlTokens::number(std::uint32_t begin) noexcept {
+[[gnu::always_inline]] inline SqlToken SqlTokens::number(std::uint32_t begin) noexcept {
     const auto digits = [this]() noexcept {
-        while (is(at(pos_), kDigit) || at(pos_) == '_') ++pos_;
+        pos_ = behind(pos_, kDigit);
+        while (at(pos_) == '_') pos_ = behind(pos_ + 1, kDigit);
     };
     digits();
     if (at(pos_) == '.' && at(pos_ + 1) != '.') {
@@ -178,7 +193,7 @@ SqlToken SqlTokens::number(std::uint32_t begin) noexcept {
 
 /// The longest run of operator characters that has no comment in it, and at its end no sign unless another
 /// character of it allows that.
-SqlToken SqlTokens::operation(std::uint32_t begin) noexcept {
+[[gnu::always_inline]] inline SqlToken SqlTokens::operation(std::uint32_t begin) noexcept {
     bool may_end_in_sign = false;
     while (is(at(pos_), kOperator)) {
         const char c = text_[pos_];

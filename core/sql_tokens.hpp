@@ -49,7 +49,10 @@ public:
 
 private:
     char at(std::uint32_t pos) const noexcept { return pos < text_.size() ? text_[pos] : '\0'; }
+    /// Behind the characters of these classes from `pos` on.
+    std::uint32_t behind(std::uint32_t pos, std::uint8_t classes) const noexcept;
     bool skip_blank() noexcept;
+    bool skip_comment() noexcept;
     SqlToken made(TokenKind kind, std::uint32_t begin, char symbol = 0) const noexcept {
         return {kind, symbol, begin, pos_};
     }

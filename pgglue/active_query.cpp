@@ -160,7 +160,7 @@ void end_query(ActiveQuery* query, QueryDesc* query_desc) {
 #endif
     execution.cmd_type = static_cast<uint8>(query_desc->operation);
     execution.slice = slice_of(query_desc);
-    execution.around = query->around;
+    execution.around = &query->around;
     execution.query_desc = query_desc;
     if (query->parent.text.data() != nullptr)
         execution.parent = &query->parent;

@@ -169,7 +169,7 @@ Outcome record_new(core::Store store, const core::Key& key, const Execution& exe
                    uint32 keep) {
     const StatementText text = execution.text != nullptr
                                    ? *execution.text
-                                   : statement_text(execution.queryid, own_slice(execution.slice, execution.around),
+                                   : statement_text(execution.queryid, own_slice(execution.slice, execution.around != nullptr ? *execution.around : SourceSlice{}),
                                                     execution.kind);
     core::Description description = describe(execution, text);
     description.nest = pack_nest_of(execution);
@@ -295,9 +295,12 @@ void record_execution(const Execution& execution) {
     const core::Store s = store();
     const TimestampTz now = coarse_now();
     const core::Key key{execution.queryid, core::identity_hash(execution.identity)};
-    if (!record_known(s, key, execution, now)) {
+    // What has its text has not been seen for a while, if ever.
+    const bool described = execution.text != nullptr;
+    if (described || !record_known(s, key, execution, now)) {
         const uint32 keep = ended_buckets_to_keep();
-        Outcome outcome = record_exclusive(s, key, nullptr, execution, now, keep, {});
+        Outcome outcome{core::Status::kNeedsDescription, false, false, 0};
+        if (!described) outcome = record_exclusive(s, key, nullptr, execution, now, keep, {});
         const bool rotated = outcome.rotated;
         if (outcome.status == core::Status::kNeedsDescription) {
             // After a utility statement any context may be current, one of a transaction that has just ended
@@ -320,23 +323,17 @@ std::string_view parent_text(const ParentText& parent) {
     return statement_text(parent.queryid, slice, TextKind::planned).text;
 }
 
-int64 recorded_queryid(int64 queryid, const SourceSlice& slice, StatementText& text) {
-    struct Known {
-        int64 queryid;
-        int64 recorded;
-        bool normalized;
-    };
-    constexpr uint32 kKnown = 256;
-    static Known known[kKnown];
-    Known& entry = known[static_cast<uint64>(queryid) % kKnown];
-    if (entry.queryid == queryid && entry.normalized == pgsm_normalized_query) return entry.recorded;
+KnownUtility known_utilities[kKnownUtilities];
+
+int64 find_recorded_queryid(int64 queryid, const SourceSlice& slice, StatementText& text) {
     MemoryContext old = MemoryContextSwitchTo(scratch_context());
     text = statement_text(queryid, own_slice(slice, {}), TextKind::utility);
     MemoryContextSwitchTo(old);
-    entry.queryid = queryid;
-    entry.normalized = pgsm_normalized_query;
-    entry.recorded = text.has_secret && text.kept_hash != 0 ? text.kept_hash : queryid;
-    return entry.recorded;
+    KnownUtility& known = known_utilities[static_cast<uint64>(queryid) % kKnownUtilities];
+    known.queryid = queryid;
+    known.normalized = pgsm_normalized_query;
+    known.recorded = text.has_secret && text.kept_hash != 0 ? text.kept_hash : queryid;
+    return known.recorded;
 }
 
 void record_error(const Execution& execution, std::string_view sqlcode, std::string_view message) {

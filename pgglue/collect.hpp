@@ -3,6 +3,7 @@
 
 #include "core/api.hpp"
 
+#include "pgglue/guc.hpp"
 #include "pgglue/pg.hpp"
 #include "pgglue/statement_text.hpp"
 
@@ -69,7 +70,7 @@ struct Execution {
     uint8 cmd_type = 0;    // the server's CmdType
     TextKind kind = TextKind::planned;
     SourceSlice slice{};                   // as the server has it
-    SourceSlice around{};                  // the utility statement that it is inside of
+    const SourceSlice* around = nullptr;   // the utility statement that it is inside of
     const StatementText* text = nullptr;   // where it has been made already
     QueryDesc* query_desc = nullptr;       // for relations; null for utility statements and errors
     const RangeVar* copied = nullptr;      // of COPY alone: the relation; still there when it has ended
@@ -90,10 +91,26 @@ void add_jit(core::Sample& sample, const JitInstrumentation& jit);
 /// it looks names up in the catalogs and allocates in the scratch context, which is empty afterwards.
 [[gnu::hot]] void record_execution(const Execution& execution);
 
+/// Query ids under which utility statements are recorded.
+struct KnownUtility {
+    int64 queryid;
+    int64 recorded;
+    bool normalized;
+};
+constexpr uint32 kKnownUtilities = 256;
+extern KnownUtility known_utilities[kKnownUtilities];
+
+/// For recorded_queryid() where it is not known. Makes `text` in the scratch context.
+int64 find_recorded_queryid(int64 queryid, const SourceSlice& slice, StatementText& text);
+
 /// The query id under which a utility statement is recorded: the server's, unless something secret was blanked in
-/// the text; for the server's would confirm it. Known ones are found in a small table; for the others `text`, for
-/// record_execution(), is made in the scratch context, and says so by having data.
-[[gnu::hot]] int64 recorded_queryid(int64 queryid, const SourceSlice& slice, StatementText& text);
+/// the text; for the server's would confirm it. Where it is not known, `text` is made, for record_execution(), and
+/// says so by having data.
+inline int64 recorded_queryid(int64 queryid, const SourceSlice& slice, StatementText& text) {
+    const KnownUtility& known = known_utilities[static_cast<uint64>(queryid) % kKnownUtilities];
+    if (known.queryid == queryid && known.normalized == pgsm_normalized_query) return known.recorded;
+    return find_recorded_queryid(queryid, slice, text);
+}
 
 /// A parent's text as it is kept, in CurrentMemoryContext. Never raises an error.
 std::string_view parent_text(const ParentText& parent);

@@ -68,9 +68,35 @@ bool is_literal(const core::SqlToken& token) {
            token.kind == core::TokenKind::number;
 }
 
+/// A short way for most utility statements, without key words. -1 where a number may be part of a type's name, a
+/// position or the like, by marks that these can't do without.
+int all_literals(const Tokens& tokens, Replaced* found) {
+    int count = 0;
+    for (uint32 i = 0; i < tokens.count; ++i) {
+        const core::SqlToken& token = tokens.all[i];
+        if (token.kind == core::TokenKind::identifier) {
+            const char* word = tokens.text.data() + token.begin;
+            if (token.end - token.begin == 2 && (word[0] | 0x20) == 'b' && (word[1] | 0x20) == 'y') return -1;
+        } else if (is_literal(token)) {
+            const bool sign = i > 1 && token.kind == core::TokenKind::number &&
+                              tokens.all[i - 1].symbol == '-' && tokens.all[i - 2].symbol == '=';
+            const uint32 first = sign ? i - 1 : i;
+            found[count] = {first, i - first + 1, tokens.all[first].begin, token.end, count + 1, false};
+            ++count;
+        } else if (token.symbol == '(' || token.symbol == '[' || token.kind == core::TokenKind::parameter) {
+            return -1;
+        }
+    }
+    return count;
+}
+
 }  // namespace
 
 int find_constants(const Tokens& tokens, ConstantsOf of, NotedConstants* noted, Replaced* found) {
+    if (of == ConstantsOf::literals && (noted == nullptr || noted->count == 0)) {
+        const int count = all_literals(tokens, found);
+        if (count >= 0) return count;
+    }
     if (noted == nullptr) return guess_constants(tokens, of, nullptr, found);
     std::sort(noted->place, noted->place + noted->count,
               [](const NotedConstants::Place& a, const NotedConstants::Place& b) { return a.begin < b.begin; });

@@ -54,7 +54,13 @@ inline bool has_nothing_to_do() { return tracking_is_off() && queryid_is_reporte
 
 extern "C" [[gnu::hot]] void pgsm_post_parse_analyze(ParseState* pstate, Query* query,
                                                      JumbleStateArg jumble) {
-    if (!tracking_is_off()) return analyzed(pstate, query, jumble);
+    if (!tracking_is_off()) {
+        // Until 15 nothing is noted of utility statements.
+        if (query->utilityStmt == nullptr || jumble != nullptr) return analyzed(pstate, query, jumble);
+        if (nesting_level == 0)
+            note_client_statement(static_cast<int64>(query->queryId),
+                                  {pstate->p_sourcetext, query->stmt_location, query->stmt_len}, false);
+    }
     if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
 }
 

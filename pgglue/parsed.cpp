@@ -118,15 +118,9 @@ std::string_view slice_text(const SourceSlice& slice) {
 void note_parsed(int64 queryid, const SourceSlice& slice, const SourceSlice& around, JumbleStateArg jumble,
                  bool client, bool planned, bool kept) {
     if (client) {
+        note_client_statement(queryid, slice, planned);
         ParsedStatement& parsed = parsed_statement;
-        parsed.slice = slice;
-        parsed.queryid = queryid;
-        parsed.message_time = GetCurrentStatementStartTimestamp();
-        parsed.planned = planned;
-        parsed.ended = false;
         parsed.all_noted = jumble == nullptr || noted_count(jumble) <= ParsedStatement::kMostNoted;
-        parsed.count = 0;
-        parsed.highest_param = 0;
         if (jumble != nullptr && parsed.all_noted) {
             parsed.count = copy_noted(jumble, 0, parsed.place);
             parsed.highest_param = jumble->highest_extern_param_id;

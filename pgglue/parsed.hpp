@@ -43,6 +43,19 @@ inline bool is_parsed_now() {
            parsed_statement.message_time == GetCurrentStatementStartTimestamp();
 }
 
+/// Notes a client's statement without constants.
+inline void note_client_statement(int64 queryid, const SourceSlice& slice, bool planned) {
+    ParsedStatement& parsed = parsed_statement;
+    parsed.slice = slice;
+    parsed.queryid = queryid;
+    parsed.message_time = GetCurrentStatementStartTimestamp();
+    parsed.planned = planned;
+    parsed.ended = false;
+    parsed.all_noted = true;
+    parsed.count = 0;
+    parsed.highest_param = 0;
+}
+
 /// Where a statement really stands: one inside of a utility statement (EXPLAIN) or made by a rule does not say,
 /// and is shown as what the client wrote. `around`: the utility statement that it is inside of; without a source for
 /// none. Gives a slice without a source when that can't be told. Reads the text where the slice does not say.

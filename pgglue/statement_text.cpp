@@ -7,7 +7,6 @@
 #include "pgglue/tokens.hpp"
 
 #include <climits>
-#include <cstdio>
 #include <cstring>
 
 extern "C" {
@@ -32,10 +31,14 @@ struct Output {
         len += n;
     }
     void put_param(const Replaced& replaced) {
-        char number[40];
-        const int n = snprintf(number, sizeof number, "$%d%s", replaced.param,
-                               replaced.squashed ? " /*, ... */" : "");
-        put({number, static_cast<Size>(n)});
+        char number[12];
+        char* begin = number + sizeof number;
+        uint32 rest = static_cast<uint32>(replaced.param);
+        do *--begin = static_cast<char>('0' + rest % 10);
+        while ((rest /= 10) != 0);
+        *--begin = '$';
+        put({begin, static_cast<Size>(number + sizeof number - begin)});
+        if (replaced.squashed) put(" /*, ... */");
     }
     std::string_view view() const { return {data, len}; }
 };
@@ -71,6 +74,24 @@ void put_gap(Rewriting& work, Output& out, std::string_view gap) {
     if (!work.drop_comments && !core::speaks_of_secret(gap)) return out.put(gap);
     work.found_secret = true;
     out.put(" /* *** */ ");
+}
+
+/// Where nothing can be a secret: all but the constants is copied as it is.
+void splice(const Rewriting& work, Output& out) {
+    const std::string_view text = work.tokens.text;
+    uint32 from = 0;
+    for (int i = 0; i < work.replaced_count; ++i) {
+        const Replaced& replaced = work.replaced[i];
+        out.put({text.data() + from, replaced.begin - from});
+        out.put_param(replaced);
+        from = replaced.end;
+    }
+    out.put({text.data() + from, text.size() - from});
+}
+
+bool may_have_secret(const Rewriting& work, bool literals) {
+    if (work.all_secret || work.check_comments || work.cut < work.tokens.count) return true;
+    return (literals && work.some_secret) || work.tokens.has(core::TokenKind::quoted_identifier);
 }
 
 /// Writes the text from token 0 to the end, or to where it is cut.
@@ -112,25 +133,29 @@ struct Made {
     bool found_secret;
 };
 
-/// `of`: what constants to replace; null: none.
-Made make_text(const Tokens& tokens, TextKind kind, const ConstantsOf* of, NotedConstants* noted) {
+/// `replace`: its constants.
+Made make_text(const Tokens& tokens, TextKind kind, bool replace, NotedConstants* noted) {
     Rewriting work{tokens, false, false, tokens.met_comment, false, tokens.count, nullptr, 0, false};
     const core::StatementKind is = core::statement_kind(tokens.text, tokens.span());
     const bool unparsed = kind == TextKind::unparsed;
-    work.all_secret = is == core::StatementKind::secret || (unparsed && of == nullptr);
+    work.all_secret = is == core::StatementKind::secret || (unparsed && !replace);
     work.drop_comments = is == core::StatementKind::secret || unparsed;
     // Where constants are replaced it matters for ids alone, and those of what is planned have no constants.
-    work.some_secret = of == nullptr || kind != TextKind::planned;
+    work.some_secret = !replace || kind != TextKind::planned;
     if (is == core::StatementKind::secret)
         work.cut = static_cast<uint32>(core::secret_value(tokens.text, tokens.span()));
     if (unparsed)
         work.cut = Min(work.cut, static_cast<uint32>(core::behind_secret_word(tokens.text, tokens.span())));
-    if (!work.all_secret && work.some_secret && core::names_secret(tokens.text, tokens.span()))
+    const bool literals = tokens.has_literal();
+    if (!work.all_secret && work.some_secret && literals && core::names_secret(tokens.text, tokens.span()))
         work.all_secret = true;
-    if (of != nullptr) {
-        auto* found = allocate_or_null<Replaced>(Size{tokens.count} + 1);
+    Replaced few[32];
+    if (replace) {
+        const bool query = kind == TextKind::planned || is == core::StatementKind::query;
+        Replaced* found = tokens.count < 32 ? few : allocate_or_null<Replaced>(Size{tokens.count} + 1);
         if (found == nullptr) return {};
-        work.replaced_count = find_constants(tokens, *of, noted, found);
+        work.replaced_count =
+            find_constants(tokens, query ? ConstantsOf::query : ConstantsOf::literals, noted, found);
         if (work.replaced_count < 0) return {};
         work.replaced = found;
     }
@@ -139,18 +164,17 @@ Made make_text(const Tokens& tokens, TextKind kind, const ConstantsOf* of, Noted
                      (work.check_comments || work.all_secret || work.some_secret ? Size{tokens.count} * 12 : 0) + 32;
     Output out{allocate_or_null<char>(cap), cap, 0};
     if (out.data == nullptr) return {};
-    rewrite(work, out);
+    if (may_have_secret(work, literals))
+        rewrite(work, out);
+    else
+        splice(work, out);
     return {out.view(), work.found_secret};
 }
 
 /// True when there is nothing to replace and nothing to hide: the text may be shown as it is.
-bool is_plain(const Tokens& tokens, const NotedConstants* noted) {
-    if (tokens.met_comment || noted == nullptr || noted->count != 0) return false;
-    for (uint32 i = 0; i < tokens.count; ++i)
-        if (is_literal(tokens.all[i]) || tokens.all[i].kind == core::TokenKind::number ||
-            tokens.all[i].kind == core::TokenKind::quoted_identifier)
-            return false;
-    return true;
+bool is_plain(const Tokens& tokens, const NotedConstants& noted) {
+    return noted.count == 0 && !tokens.met_comment && !tokens.has_literal() &&
+           !tokens.has(core::TokenKind::number) && !tokens.has(core::TokenKind::quoted_identifier);
 }
 
 int64 hash_text(std::string_view text) {
@@ -166,12 +190,11 @@ Made normalized_text(int64 queryid, const SourceSlice& slice, std::string_view t
     Tokens tokens{};
     if (!read_tokens(part, room, tokens)) return {};
     NotedConstants noted{};
-    const bool known = kind != TextKind::unparsed && noted_constants(queryid, slice, text, part, noted);
-    if (kind == TextKind::planned && known && is_plain(tokens, &noted)) return {part, false};
-    const bool query = kind == TextKind::planned ||
-                       core::statement_kind(part, tokens.span()) == core::StatementKind::query;
-    const ConstantsOf of = query ? ConstantsOf::query : ConstantsOf::literals;
-    return make_text(tokens, kind, &of, known ? &noted : nullptr);
+    const bool may_be_noted =
+        kind == TextKind::planned || (kind == TextKind::utility && parsed_statement.count != 0);
+    const bool known = may_be_noted && noted_constants(queryid, slice, text, part, noted);
+    if (kind == TextKind::planned && known && is_plain(tokens, noted)) return {part, false};
+    return make_text(tokens, kind, true, known ? &noted : nullptr);
 }
 
 /// The text with its constants.
@@ -181,7 +204,7 @@ Made plain_text(std::string_view text, TextKind kind) {
     const std::string_view part =
         kind == TextKind::planned ? core::explained_part(text, plain_backslashes()) : text;
     if (!read_tokens(part, room, tokens)) return {};
-    return make_text(tokens, kind, nullptr, nullptr);
+    return make_text(tokens, kind, false, nullptr);
 }
 
 }  // namespace
@@ -208,6 +231,31 @@ bool plain_query_id(std::string_view text, int64* id) {
     return fits;
 }
 
+namespace {
+
+/// The same, faster for a text that comes again: without their constants many utility statements are one.
+bool id_of_utility(std::string_view text, int64* id) {
+    struct Last {
+        uint32 len;
+        int64 id;
+        char text[240];
+    };
+    static Last last;
+    if (text.size() == last.len && memcmp(text.data(), last.text, last.len) == 0) {
+        *id = last.id;
+        return true;
+    }
+    if (!plain_query_id(text, id)) return false;
+    if (text.size() <= sizeof last.text) {
+        memcpy(last.text, text.data(), text.size());
+        last.len = static_cast<uint32>(text.size());
+        last.id = *id;
+    }
+    return true;
+}
+
+}  // namespace
+
 StatementText statement_text(int64 queryid, const SourceSlice& slice, TextKind kind) {
     StatementText result{};
     const std::string_view text = slice_text(slice);
@@ -221,10 +269,12 @@ StatementText statement_text(int64 queryid, const SourceSlice& slice, TextKind k
     const std::string_view identified = by_normalized ? normalized.text : kept.text;
     if (pgsm_enable_pgsm_query_id && identified.data() != nullptr)
         result.has_pgsm_query_id =
-            plain_query_id(identified, &result.pgsm_query_id) && result.pgsm_query_id != 0;
+            (kind == TextKind::utility ? id_of_utility(identified, &result.pgsm_query_id)
+                                       : plain_query_id(identified, &result.pgsm_query_id)) &&
+            result.pgsm_query_id != 0;
     result.has_secret = kept.found_secret;
     result.text = kept.text.data() != nullptr ? kept.text : kNoText;
-    if ((kind != TextKind::planned || queryid == 0) && result.text.size() <= INT_MAX)
+    if ((kind == TextKind::unparsed || queryid == 0 || result.has_secret) && result.text.size() <= INT_MAX)
         result.kept_hash = hash_text(result.text);
     result.text =
         core::truncate_at_char(result.text, static_cast<size_t>(pgsm_query_max_len), text_encoding());

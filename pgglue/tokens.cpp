@@ -17,6 +17,7 @@ bool read_tokens(std::string_view text, TokenRoom& room, Tokens& tokens) {
     core::SqlToken* all = room.token;
     uint32 cap = TokenRoom::kMost;
     uint32 count = 0;
+    uint32 kinds = 0;
     for (core::SqlToken token = reader.next(); token.kind != core::TokenKind::end; token = reader.next()) {
         if (token.kind == core::TokenKind::bad) return false;
         if (count + 1 == cap) {
@@ -28,9 +29,10 @@ bool read_tokens(std::string_view text, TokenRoom& room, Tokens& tokens) {
             cap *= 4;
         }
         all[count++] = token;
+        kinds |= 1u << static_cast<int>(token.kind);
     }
     all[count] = {core::TokenKind::end, 0, static_cast<uint32>(text.size()), static_cast<uint32>(text.size())};
-    tokens = {text, all, count, reader.met_comment()};
+    tokens = {text, all, count, kinds, reader.met_comment()};
     return true;
 }
 

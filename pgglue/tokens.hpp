@@ -14,7 +14,13 @@ struct Tokens {
     std::string_view text;
     const core::SqlToken* all;
     uint32 count;
+    uint32 kinds;  // a bit for each core::TokenKind that there is
     bool met_comment;
+
+    bool has(core::TokenKind kind) const { return (kinds >> static_cast<int>(kind) & 1) != 0; }
+    bool has_literal() const {
+        return has(core::TokenKind::string) || has(core::TokenKind::bit_string);
+    }
 
     std::span<const core::SqlToken> span() const { return {all, count}; }
     std::string_view text_of(uint32 i) const {

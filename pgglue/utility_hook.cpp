@@ -94,7 +94,8 @@ int64 utility_rows(const QueryCompletion* completion) {
     ParentText parent;
     CpuReading cpu;
     cpu.taken = false;
-    SourceSlice slice{query_string, pstmt->stmt_location, pstmt->stmt_len};
+    SourceSlice& slice = execution.slice;
+    slice = {query_string, pstmt->stmt_location, pstmt->stmt_len};
     if (current_utility != nullptr && current_utility->source == query_string)
         slice = own_slice(slice, *current_utility);
     if (recorded) {
@@ -102,7 +103,6 @@ int64 utility_rows(const QueryCompletion* completion) {
         execution.queryid = queryid;
         execution.cmd_type = CMD_UTILITY;
         execution.kind = TextKind::utility;
-        execution.slice = slice;
         if (IsA(statement, CopyStmt))
             execution.copied = reinterpret_cast<const CopyStmt*>(statement)->relation;
         if ((execution.identity.flags & core::kHasParent) != 0) execution.parent = current_parent(parent);
