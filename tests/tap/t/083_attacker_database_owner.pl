@@ -96,6 +96,7 @@ ask($node, 'CREATE DATABASE zqdays OWNER zq_attacker');
 my $days = attacker($node, 'zq_attacker', 'zqdays');
 $days->told('zq_attacker', q{DO $$BEGIN FOR i IN -1 .. 3 LOOP
   EXECUTE format('CREATE TABLE public.%I (who text)', to_char((now() + i * interval '1 day') AT TIME ZONE 'UTC', '"pg_stat_monitor_"YYYYMMDD')); END LOOP; END$$});
+unlike($days->told('zq_attacker', $TRAP), qr/ERROR/, 'the same traps are there');
 ask_in('zqdays', $node, 'CREATE EXTENSION pg_stat_monitor');
 $node->append_conf('postgresql.conf', "pg_stat_monitor.pgsm_bucket_time = 1\npg_stat_monitor.pgsm_export_database = 'zqdays'\n");
 $node->restart;
@@ -112,5 +113,9 @@ for my $setting ("search_path = 'zqtrap', 'public', 'pg_catalog'", 'row_security
 my $rows = ask_in('zqdays', $node, "SELECT count(*) FROM public.pg_stat_monitor WHERE exported_at < 'infinity'");
 ok($node->poll_query_until('zqdays', "SELECT count(*) > $rows FROM public.pg_stat_monitor WHERE exported_at < 'infinity'"), 'the exporter goes on');
 $days->nothing('and he sees no more', "SELECT query FROM public.pg_stat_monitor", leak => qr/^(?!ERROR|LOCATION).+/m, control => ['SELECT query FROM public.pg_stat_monitor']);
+# Every session of this test says its name in the log; what is left is the server's own.
+my @log = split(/\n/, slurp_file($node->logfile));
+ok((grep { /WARNING:.*trapped/ } @log), 'traps are told in the log');
+is(join("\n", grep { /WARNING:.*trapped/ && !/083_attacker/ } @log), '', 'the exporter was caught in none');
 $node->stop;
 done_testing();
