@@ -179,6 +179,8 @@ judge_files('stopped', $ours, look_at_files($plain, %owner_without));
 ok((grep { $ours->{$_}{zqali1000zq} } split(/ /, $relation)), "the table's files are looked at") or diag($relation);
 ok($ours->{pg_wal}{zqali1000zq}, 'so is the WAL');
 ok((grep { /^pg_stat\/pg_stat_monitor/ && $ours->{$_}{zqali6000zq} } keys %$ours), 'so is the image');
+my @open = grep { -f $_ && (stat($_))[2] & 077 } glob(join(' ', map { $node->data_dir . "/$_" } 'pg_stat_monitor*', 'pg_stat/*', 'pg_stat_tmp/*'));
+is(join(' ', @open), '', 'and nobody but the server may read what is ours outside of tables');
 for my $server ($node, $plain) { $server->start; }
 look_at_columns('restarted');
 
