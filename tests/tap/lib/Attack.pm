@@ -24,12 +24,24 @@ sub victim_works
 {
     my ($node, $database) = @_;
     local $ENV{PGOPTIONS} = '-c pg_stat_monitor.pgsm_track=all -c pg_stat_monitor.pgsm_extract_comments=on '
-      . '-c pg_stat_monitor.pgsm_enable_query_plan=on -c client_min_messages=error';
-    my @sql = (q{SELECT zq_parent() AS zqpeek_text /* zqpeek_comment */ FROM pg_class AS zqpeek_plan WHERE relname = 'pg_class'},
-        'SELECT zqpeek_message', q{DO $$BEGIN RAISE WARNING 'zqpeek_warning'; END$$});
-    for my $n (1 .. 40) { push @sql, 'SELECT /* zqpeek */ ' . join(', ', map { "$_ AS zqpeek_${n}_$_" } 1 .. $n); }
-    IPC::Run::run([ 'psql', '-XAtq', '-U', 'zq_victim', '-h', $node->host, '-p', $node->port, '-d', $database, map { ('-c', $_) } @sql ],
-        '>', \my $out, '2>', \my $err);
+        . '-c pg_stat_monitor.pgsm_enable_query_plan=on -c client_min_messages=error';
+    my @sql = (
+        q{SELECT zq_parent() AS zqpeek_text /* zqpeek_comment */ FROM pg_class AS zqpeek_plan WHERE relname = 'pg_class'},
+        'SELECT zqpeek_message',
+        q{DO $$BEGIN RAISE WARNING 'zqpeek_warning'; END$$});
+    for my $n (1 .. 40)
+    {
+        push @sql, 'SELECT /* zqpeek */ ' . join(', ', map { "$_ AS zqpeek_${n}_$_" } 1 .. $n);
+    }
+    IPC::Run::run(
+        [
+            'psql', '-XAtq', '-U', 'zq_victim', '-h', $node->host, '-p', $node->port, '-d', $database,
+            map { ('-c', $_) } @sql
+        ],
+        '>',
+        \my $out,
+        '2>',
+        \my $err);
     return;
 }
 
@@ -40,22 +52,29 @@ sub fortress
     my $database = $is{database} // 'postgres';
     my $node = PostgreSQL::Test::Cluster->new($name);
     $node->init;
-    $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_stat_monitor'\nautovacuum = off\njit = off\n"
-          . "pg_stat_monitor.pgsm_bucket_time = 1\npg_stat_monitor.pgsm_export_database = '$database'\n" . ($is{conf} // ''));
+    $node->append_conf('postgresql.conf',
+              "shared_preload_libraries = 'pg_stat_monitor'\nautovacuum = off\njit = off\n"
+            . "pg_stat_monitor.pgsm_bucket_time = 1\npg_stat_monitor.pgsm_export_database = '$database'\n"
+            . ($is{conf} // ''));
     $node->start;
     ask($node, 'CREATE ROLE zq_victim LOGIN; CREATE ROLE zq_attacker LOGIN');
     ask($node, "CREATE DATABASE $database OWNER zq_attacker") if $database ne 'postgres';
     ask_in($database, $node, $is{before}) if $is{before};
-    ask_in($database, $node, 'CREATE EXTENSION pg_stat_monitor; GRANT CREATE ON SCHEMA public TO zq_victim; '
-          . 'CREATE SCHEMA zq AUTHORIZATION zq_attacker; '
-          . 'CREATE FUNCTION zq_parent() RETURNS bigint LANGUAGE plpgsql AS $$BEGIN RETURN (SELECT count(*) AS zqpeek_inside FROM pg_class); END$$');
+    ask_in($database, $node,
+              'CREATE EXTENSION pg_stat_monitor; GRANT CREATE ON SCHEMA public TO zq_victim; '
+            . 'CREATE SCHEMA zq AUTHORIZATION zq_attacker; '
+            . 'CREATE FUNCTION zq_parent() RETURNS bigint LANGUAGE plpgsql AS $$BEGIN RETURN (SELECT count(*) AS zqpeek_inside FROM pg_class); END$$'
+    );
     # Days as the exporter makes them; then a bucket that does not end, so that live rows stay.
-    $node->poll_query_until($database, "SELECT count(*) > 0 FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid "
-          . "WHERE inhparent = 'pg_stat_monitor'::regclass AND relname ~ '^pg_stat_monitor_\\d{8}\$'") or die 'no day was made';
+    $node->poll_query_until($database,
+              "SELECT count(*) > 0 FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid "
+            . "WHERE inhparent = 'pg_stat_monitor'::regclass AND relname ~ '^pg_stat_monitor_\\d{8}\$'")
+        or die 'no day was made';
     $node->append_conf('postgresql.conf', $NEVER_ENDS . $NO_EXPORTER);
     $node->restart;
     victim_works($node, $database);
-    ask_in($database, $node, q{SELECT pg_stat_monitor_export();
+    ask_in(
+        $database, $node, q{SELECT pg_stat_monitor_export();
 INSERT INTO pg_stat_monitor (bucket, bucket_start_time, userid, username, query, comments, query_plan, top_query, message, client_ip, calls, exported_at)
   SELECT -1, '2001-01-01', 'zq_victim'::regrole, 'zq_victim', 'zqpeek_' || g, 'zqpeek', 'zqpeek', 'zqpeek', 'zqpeek', '10.0.0.7', 1, '2001-01-02'
   FROM generate_series(1, 40) AS g;
@@ -69,8 +88,15 @@ ANALYZE pg_stat_monitor});
 sub partitions
 {
     my ($node, $database, $kinds) = @_;
-    return split(/\n/, ask_in($database, $node, "SELECT c.oid::regclass FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid "
-              . "WHERE inhparent = 'pg_stat_monitor'::regclass AND relkind IN ('" . join("', '", split(//, $kinds)) . "') ORDER BY 1"));
+    return split(
+        /\n/,
+        ask_in(
+            $database,
+            $node,
+            "SELECT c.oid::regclass FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid "
+                . "WHERE inhparent = 'pg_stat_monitor'::regclass AND relkind IN ('"
+                . join("', '", split(//, $kinds))
+                . "') ORDER BY 1"));
 }
 
 sub attacker
@@ -86,8 +112,17 @@ sub told
     my ($self, $role, @sql) = @_;
     local $ENV{PGOPTIONS} = '-c pg_stat_monitor.pgsm_track=none';
     my $node = $self->{node};
-    IPC::Run::run([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-U', $role, '-h', $node->host, '-p', $node->port, '-d', $self->{database},
-            map { ('-c', $_) } @sql ], '<', \undef, '>', \my $out, '2>', \my $err);
+    IPC::Run::run(
+        [
+            'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-U', $role, '-h', $node->host, '-p', $node->port, '-d',
+            $self->{database}, map { ('-c', $_) } @sql
+        ],
+        '<',
+        \undef,
+        '>',
+        \my $out,
+        '2>',
+        \my $err);
     return $out . $err;
 }
 
@@ -130,9 +165,11 @@ sub alike
     {
         $answer{$guess} = $self->told($self->{role}, $sql =~ s/\{\}/$guess/gr);
         $answer{$guess} =~ s/\Q$guess\E/?/g;
-        $answer{"control $guess"} = $self->told(superuser(), ($is{control} // $sql) =~ s/\{\}/$guess/gr) =~ s/\Q$guess\E/?/gr;
+        $answer{"control $guess"} =
+            $self->told(superuser(), ($is{control} // $sql) =~ s/\{\}/$guess/gr) =~ s/\Q$guess\E/?/gr;
     }
-    my $verdict = $answer{$right} =~ /ERROR/ ? 'not tried' : $answer{$right} eq $answer{$wrong} ? 'alike' : 'told apart';
+    my $verdict =
+        $answer{$right} =~ /ERROR/ ? 'not tried' : $answer{$right} eq $answer{$wrong} ? 'alike' : 'told apart';
     $verdict .= ', and so by the control' if $answer{"control $right"} eq $answer{"control $wrong"};
     is($verdict, 'alike', $name) or diag(substr("$answer{$right}\n$answer{$wrong}", 0, 1500));
     return;
@@ -152,14 +189,22 @@ sub refusals
         'DISABLE ROW LEVEL SECURITY' => "ALTER TABLE $stored DISABLE ROW LEVEL SECURITY",
         'ALTER COLUMN ... SET STATISTICS' => "ALTER TABLE $stored ALTER COLUMN query SET STATISTICS 10000",
         'DETACH' => "ALTER TABLE pg_stat_monitor DETACH PARTITION $stored",
-        'ATTACH of an own table' => [ 'CREATE TABLE zq.mine (LIKE pg_stat_monitor)',
-            q{ALTER TABLE pg_stat_monitor ATTACH PARTITION zq.mine FOR VALUES FROM ('2002-01-01') TO ('2002-01-02')} ],
-        'PARTITION OF' => q{CREATE TABLE zq.mine2 PARTITION OF pg_stat_monitor FOR VALUES FROM ('2002-01-01') TO ('2002-01-02')},
-        'ATTACH of a day to an own table' => [ 'CREATE TABLE zq.over (LIKE pg_stat_monitor) PARTITION BY RANGE (exported_at)',
-            "ALTER TABLE zq.over ATTACH PARTITION $stored FOR VALUES FROM ('2002-01-01') TO ('2002-01-02')" ],
-        'ATTACH of the live part to an own table' => [ 'CREATE TABLE zq.over2 (LIKE pg_stat_monitor) PARTITION BY RANGE (exported_at)',
-            q{ALTER TABLE zq.over2 ATTACH PARTITION pg_stat_monitor_live FOR VALUES FROM ('infinity') TO (MAXVALUE)} ],
-        'a foreign table on the server' => 'CREATE FOREIGN TABLE zq.own (query text, userid oid) SERVER pg_stat_monitor',
+        'ATTACH of an own table' => [
+            'CREATE TABLE zq.mine (LIKE pg_stat_monitor)',
+            q{ALTER TABLE pg_stat_monitor ATTACH PARTITION zq.mine FOR VALUES FROM ('2002-01-01') TO ('2002-01-02')}
+        ],
+        'PARTITION OF' =>
+            q{CREATE TABLE zq.mine2 PARTITION OF pg_stat_monitor FOR VALUES FROM ('2002-01-01') TO ('2002-01-02')},
+        'ATTACH of a day to an own table' => [
+            'CREATE TABLE zq.over (LIKE pg_stat_monitor) PARTITION BY RANGE (exported_at)',
+            "ALTER TABLE zq.over ATTACH PARTITION $stored FOR VALUES FROM ('2002-01-01') TO ('2002-01-02')"
+        ],
+        'ATTACH of the live part to an own table' => [
+            'CREATE TABLE zq.over2 (LIKE pg_stat_monitor) PARTITION BY RANGE (exported_at)',
+            q{ALTER TABLE zq.over2 ATTACH PARTITION pg_stat_monitor_live FOR VALUES FROM ('infinity') TO (MAXVALUE)}
+        ],
+        'a foreign table on the server' =>
+            'CREATE FOREIGN TABLE zq.own (query text, userid oid) SERVER pg_stat_monitor',
         'a server on the wrapper' => 'CREATE SERVER zq_own FOREIGN DATA WRAPPER pg_stat_monitor',
         'a user mapping' => 'CREATE USER MAPPING FOR CURRENT_USER SERVER pg_stat_monitor',
         'IMPORT FOREIGN SCHEMA' => 'IMPORT FOREIGN SCHEMA x FROM SERVER pg_stat_monitor INTO zq',
@@ -179,8 +224,7 @@ sub refusals
         'pg_stat_monitor_export()' => 'SELECT pg_stat_monitor_export()',
         'pg_stat_monitor_serve_2_3()' => q{SELECT pg_stat_monitor_serve_2_3('zq_attacker')},
         'ALTER SYSTEM' => q{ALTER SYSTEM SET pg_stat_monitor.pgsm_track = 'none'},
-        'another role' => 'SET ROLE zq_victim',
-    );
+        'another role' => 'SET ROLE zq_victim',);
 }
 
 1;

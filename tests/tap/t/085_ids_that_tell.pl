@@ -9,11 +9,14 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = monitored_node('ids', $NEVER_ENDS . $NO_EXPORTER . "pg_stat_monitor.pgsm_max = 16MB\npg_stat_monitor.pgsm_query_shared_buffer = 16MB\n");
-ask($node, q{CREATE ROLE zq_bob; CREATE ROLE zq_plain LOGIN; CREATE TABLE zq_t (note text, n integer); GRANT SELECT ON zq_t TO PUBLIC;
+my $node = monitored_node('ids',
+    $NEVER_ENDS . $NO_EXPORTER . "pg_stat_monitor.pgsm_max = 16MB\npg_stat_monitor.pgsm_query_shared_buffer = 16MB\n");
+ask($node,
+    q{CREATE ROLE zq_bob; CREATE ROLE zq_plain LOGIN; CREATE TABLE zq_t (note text, n integer); GRANT SELECT ON zq_t TO PUBLIC;
 CREATE FUNCTION dblink(text, text) RETURNS integer LANGUAGE plpgsql AS $$BEGIN RETURN (SELECT count(*) FROM zq_t); END$$;
 CREATE FUNCTION zq_says(text) RETURNS void LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION '%', $1; END$$;
-CREATE FOREIGN DATA WRAPPER zq_fdw; CREATE SERVER zq_server FOREIGN DATA WRAPPER zq_fdw; CREATE USER MAPPING FOR zq_bob SERVER zq_server OPTIONS (password 'x')});
+CREATE FOREIGN DATA WRAPPER zq_fdw; CREATE SERVER zq_server FOREIGN DATA WRAPPER zq_fdw; CREATE USER MAPPING FOR zq_bob SERVER zq_server OPTIONS (password 'x')}
+);
 
 # By name: strings of one session. {} is what has to be guessed.
 my %secret = (
@@ -45,8 +48,7 @@ my %secret = (
     'FUNCTION' => [q{CREATE OR REPLACE FUNCTION zq_f() RETURNS text LANGUAGE sql AS 'SELECT ''password={}''::text'}],
     'EXECUTE' => [ 'PREPARE p(text) AS SELECT * FROM zq_t WHERE note = $1', q{EXECUTE p('password={}')} ],
     'DECLARE' => [q{BEGIN; DECLARE c CURSOR FOR SELECT * FROM zq_t WHERE note = 'password={}'; FETCH c; COMMIT}],
-    'EXPLAIN' => [q{EXPLAIN (ANALYZE) SELECT * FROM zq_t WHERE note = 'password={}'}],
-);
+    'EXPLAIN' => [q{EXPLAIN (ANALYZE) SELECT * FROM zq_t WHERE note = 'password={}'}],);
 my %constant = (
     'SELECT with a plan' => [q{SELECT * FROM zq_t WHERE note = '{}' AND n < 7}],
     'SELECT with a plan, by index' => [q{SELECT relkind FROM pg_class WHERE relname = '{}'}],
@@ -56,32 +58,51 @@ my %constant = (
     'a value that does not fit' => [q{SELECT '{}'::integer}],
     'a syntax error' => [q{SELEC '{}'}],
     'COPY' => [q{COPY (SELECT '{}') TO STDOUT}],
-    'DO' => [q{DO $$BEGIN PERFORM count(*) FROM zq_t WHERE note = '{}'; END$$}],
-);
+    'DO' => [q{DO $$BEGIN PERFORM count(*) FROM zq_t WHERE note = '{}'; END$$}],);
 
 # Runs them with a guess; returns the ids of all that was recorded of it: the text of each is told apart by its command.
-my $OPTIONS = '-c pg_stat_monitor.pgsm_track=all -c pg_stat_monitor.pgsm_enable_query_plan=on -c client_min_messages=error';
+my $OPTIONS =
+    '-c pg_stat_monitor.pgsm_track=all -c pg_stat_monitor.pgsm_enable_query_plan=on -c client_min_messages=error';
 my $runs = 0;
+
 sub ids_of
 {
     my ($guess, @sql) = @_;
     my $name = 'run' . ++$runs;
     local $ENV{PGOPTIONS} = $OPTIONS;
     local $ENV{PGAPPNAME} = $name;
-    IPC::Run::run([ 'psql', '-XAtq', '-h', $node->host, '-p', $node->port, '-d', 'postgres', map { ('-c', s/\{\}/$guess/gr) } @sql ], '>', \my $out, '2>', \my $err);
-    return ($name, ask($node, "SELECT format('%s %s %s %s %s', cmd_type_text, elevel, sqlcode, toplevel, string_agg(format('queryid %s, pgsm_query_id %s, planid %s, top_queryid %s', queryid, pgsm_query_id, planid, top_queryid), '; ' "
-          . "ORDER BY queryid, pgsm_query_id)) FROM pg_stat_monitor WHERE application_name = '$name' GROUP BY cmd_type_text, elevel, sqlcode, toplevel ORDER BY 1"));
+    IPC::Run::run(
+        [
+            'psql', '-XAtq', '-h', $node->host, '-p', $node->port, '-d', 'postgres',
+            map { ('-c', s/\{\}/$guess/gr) } @sql
+        ],
+        '>',
+        \my $out,
+        '2>',
+        \my $err);
+    return (
+        $name,
+        ask($node,
+            "SELECT format('%s %s %s %s %s', cmd_type_text, elevel, sqlcode, toplevel, string_agg(format('queryid %s, pgsm_query_id %s, planid %s, top_queryid %s', queryid, pgsm_query_id, planid, top_queryid), '; ' "
+                . "ORDER BY queryid, pgsm_query_id)) FROM pg_stat_monitor WHERE application_name = '$name' GROUP BY cmd_type_text, elevel, sqlcode, toplevel ORDER BY 1"
+        ));
 }
 
 # As many as have one of the hashes that a text could have.
 sub confirmed
 {
     my ($name, $guess, @sql) = @_;
-    my @texts = map { my $text = s/\{\}/$guess/gr; ($text, "$text;", lc($text), map { s/^\s+|\s+$//gr } split(/;/, $text)) } @sql;
-    my $texts = join(', ', map { my $text = s/\x27/\x27\x27/gr; " E'" . ($text =~ s/\\/\\\\/gr) . "'" } grep { /\Q$guess\E/ } @texts);
+    my @texts = map {
+        my $text = s/\{\}/$guess/gr;
+        ($text, "$text;", lc($text), map { s/^\s+|\s+$//gr } split(/;/, $text))
+    } @sql;
+    my $texts = join(', ',
+        map { my $text = s/\x27/\x27\x27/gr; " E'" . ($text =~ s/\\/\\\\/gr) . "'" } grep { /\Q$guess\E/ } @texts);
     local $ENV{PGOPTIONS} = '-c pg_stat_monitor.pgsm_track=none';
-    return ask($node, "SELECT count(*) FROM pg_stat_monitor AS m, unnest(ARRAY[$texts]) AS t, LATERAL (SELECT hashtextextended(t, 0) AS long, hashtext(t)::bigint AS short) AS h "
-          . "WHERE application_name = '$name' AND (h.long IN (queryid, pgsm_query_id, planid, top_queryid) OR h.short IN (queryid, pgsm_query_id, planid, top_queryid))");
+    return ask($node,
+        "SELECT count(*) FROM pg_stat_monitor AS m, unnest(ARRAY[$texts]) AS t, LATERAL (SELECT hashtextextended(t, 0) AS long, hashtext(t)::bigint AS short) AS h "
+            . "WHERE application_name = '$name' AND (h.long IN (queryid, pgsm_query_id, planid, top_queryid) OR h.short IN (queryid, pgsm_query_id, planid, top_queryid))"
+    );
 }
 
 for my $group ([ 'secret', \%secret ], [ 'constant', \%constant ])
@@ -98,12 +119,22 @@ for my $group ([ 'secret', \%secret ], [ 'constant', \%constant ])
 }
 # What is not a constant does make a difference: ids tell statements apart as ever.
 isnt((ids_of('x', q{SET app.x = '{}'}))[1], (ids_of('x', q{SET app.y = '{}'}))[1], 'another setting has other ids');
-isnt((ids_of('x', q{SELECT '{}' FROM zq_t}))[1], (ids_of('x', q{SELECT '{}' FROM pg_am}))[1], 'another table has other ids');
-isnt((ids_of('x', q{ALTER ROLE zq_bob PASSWORD '{}'}))[1], (ids_of('x', q{ALTER ROLE zq_plain PASSWORD '{}'}))[1], 'another role has other ids');
+isnt(
+    (ids_of('x', q{SELECT '{}' FROM zq_t}))[1],
+    (ids_of('x', q{SELECT '{}' FROM pg_am}))[1],
+    'another table has other ids');
+isnt(
+    (ids_of('x', q{ALTER ROLE zq_bob PASSWORD '{}'}))[1],
+    (ids_of('x', q{ALTER ROLE zq_plain PASSWORD '{}'}))[1],
+    'another role has other ids');
 
 # The plan of a statement, though the constants in it differ, is one.
 local $ENV{PGOPTIONS} = $OPTIONS;
 for my $n (1 .. 20) { ask($node, "SELECT * FROM zq_t WHERE note = 'zqplan$n'"); }
-is(ask($node, q{SELECT count(DISTINCT planid) || ' ' || count(*) || ' ' || sum(calls) FROM pg_stat_monitor WHERE query LIKE 'SELECT * FROM zq_t WHERE note = %' AND application_name !~ '^run'}), '1 1 20', 'twenty constants: one plan, one row');
+is( ask($node,
+        q{SELECT count(DISTINCT planid) || ' ' || count(*) || ' ' || sum(calls) FROM pg_stat_monitor WHERE query LIKE 'SELECT * FROM zq_t WHERE note = %' AND application_name !~ '^run'}
+    ),
+    '1 1 20',
+    'twenty constants: one plan, one row');
 $node->stop;
 done_testing();
