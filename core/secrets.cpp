@@ -179,8 +179,13 @@ bool is_misquoted_secret(std::string_view name) noexcept {
 
 bool names_secret(std::string_view text, std::span<const SqlToken> tokens) noexcept {
     const Words words{text, tokens};
-    for (std::size_t i = 0; i < tokens.size(); ++i)
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
         if (speaks_of_secret(words.name(i))) return true;
+        const SqlToken& token = tokens[i];
+        if (token.kind == TokenKind::string &&
+            literal_speaks_of_secret({text.data() + token.begin, token.end - token.begin}))
+            return true;
+    }
     return false;
 }
 

@@ -38,7 +38,8 @@ enum class StatementKind : std::uint8_t {
 /// Whether a quoted name is a connection string that somebody has put into the wrong quotes.
 [[nodiscard]] bool is_misquoted_secret(std::string_view name) noexcept;
 
-/// Whether some name in the statement speaks of a secret, so that a literal may be one.
+/// Whether a name or a literal in the statement speaks of a secret, so that any of its literals may be one (the
+/// value of set_config(), what format() puts behind PASSWORD).
 [[nodiscard]] bool names_secret(std::string_view text, std::span<const SqlToken> tokens) noexcept;
 
 }  // namespace pgsm::core

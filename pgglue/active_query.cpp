@@ -34,10 +34,11 @@ void* allocate(MemoryContext context, Size bytes) {
     return MemoryContextAllocExtended(context, bytes, MCXT_ALLOC_NO_OOM);
 }
 
-/// The text and place of a query that is still active; null for one that is not tracked.
-const ParentText* active_parent(const QueryDesc* query_desc, ParentText& parent) {
+/// The text and place of a query that is still active; null for one that is not tracked, or is another user's: who
+/// owns a SECURITY DEFINER function does not see what calls it.
+const ParentText* active_parent(const QueryDesc* query_desc, Oid userid, ParentText& parent) {
     const ActiveQuery* query = find_query(query_desc);
-    if (query == nullptr) return nullptr;
+    if (query == nullptr || query->identity.userid != userid) return nullptr;
     parent = {queryid_of(query_desc->plannedstmt), slice_of(query_desc), query->around, {}};
     return &parent;
 }
@@ -49,6 +50,7 @@ void hand_text_to_children(const ActiveQuery* parent) {
     for (ActiveQuery* query = newest_query; query != nullptr; query = query->next) {
         if (query->parent_desc != parent->query_desc) continue;
         query->parent_desc = nullptr;
+        if (query->identity.userid != parent->identity.userid) continue;
         if (text.data() == nullptr) {
             MemoryContext old = MemoryContextSwitchTo(scratch_context());
             text = parent_text({queryid_of(parent->query_desc->plannedstmt),
@@ -132,8 +134,8 @@ void place_query(ActiveQuery* query) {
     query->parent.text = {};
 }
 
-const ParentText* current_parent(ParentText& parent) {
-    return current_run != nullptr ? active_parent(current_run, parent) : nullptr;
+const ParentText* current_parent(Oid userid, ParentText& parent) {
+    return current_run != nullptr ? active_parent(current_run, userid, parent) : nullptr;
 }
 
 void end_query(ActiveQuery* query, QueryDesc* query_desc) {
@@ -165,7 +167,7 @@ void end_query(ActiveQuery* query, QueryDesc* query_desc) {
     if (query->parent.text.data() != nullptr)
         execution.parent = &query->parent;
     else if (query->parent_desc != nullptr)
-        execution.parent = active_parent(query->parent_desc, parent);
+        execution.parent = active_parent(query->parent_desc, query->identity.userid, parent);
     if (pgsm_enable_query_plan && query_desc->operation == CMD_SELECT) explain_execution(execution);
     record_execution(execution);
 }

@@ -29,8 +29,9 @@ struct ActiveQuery {
 /// Notes what surrounds a query that has just been started and identified: utility statement and parent.
 [[gnu::hot]] void place_query(ActiveQuery* query);
 
-/// The statement that runs what is recorded now, in `parent`; null when there is none, or it is not tracked.
-const ParentText* current_parent(ParentText& parent);
+/// The statement that runs what is recorded now for a user, in `parent`; null when there is none, when it is not
+/// tracked, or another user's.
+const ParentText* current_parent(Oid userid, ParentText& parent);
 
 /// Head of the list of all that are active.
 extern ActiveQuery* newest_query;

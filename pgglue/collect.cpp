@@ -332,7 +332,7 @@ int64 find_recorded_queryid(int64 queryid, const SourceSlice& slice, StatementTe
     KnownUtility& known = known_utilities[static_cast<uint64>(queryid) % kKnownUtilities];
     known.queryid = queryid;
     known.normalized = pgsm_normalized_query;
-    known.recorded = text.has_secret && text.kept_hash != 0 ? text.kept_hash : queryid;
+    known.recorded = text.id_tells && text.kept_hash != 0 ? text.kept_hash : queryid;
     return known.recorded;
 }
 

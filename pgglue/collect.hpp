@@ -103,8 +103,8 @@ extern KnownUtility known_utilities[kKnownUtilities];
 /// For recorded_queryid() where it is not known. Makes `text` in the scratch context.
 int64 find_recorded_queryid(int64 queryid, const SourceSlice& slice, StatementText& text);
 
-/// The query id under which a utility statement is recorded: the server's, unless something secret was blanked in
-/// the text; for the server's would confirm it. Where it is not known, `text` is made, for record_execution(), and
+/// The query id under which a utility statement is recorded: the server's, unless that is made of something that is
+/// not kept (secrets; constants, where the server has them in the id), for it would confirm it. Where it is not known, `text` is made, for record_execution(), and
 /// says so by having data.
 inline int64 recorded_queryid(int64 queryid, const SourceSlice& slice, StatementText& text) {
     const KnownUtility& known = known_utilities[static_cast<uint64>(queryid) % kKnownUtilities];

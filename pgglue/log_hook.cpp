@@ -151,10 +151,9 @@ void capture(const ErrorData* error) {
     const auto reported = static_cast<int64>(pgstat_get_my_query_id());
     if (failed.queryid == 0 && failed.kind != TextKind::unparsed) failed.queryid = reported;
     // Without an id of its own, above all when it could not be parsed: the hash of the text, as in 2.3.
-    if (failed.queryid == 0 || (text.has_secret && failed.kind != TextKind::planned))
-        failed.queryid = text.kept_hash;
+    if (failed.queryid == 0 || text.id_tells) failed.queryid = text.kept_hash;
 
-    const Session& session = current_session_without_catalog();
+    const Session& session = client_session_without_catalog();
     Execution execution;
     execution.identity.userid = session.userid;
     execution.identity.dbid = MyDatabaseId;

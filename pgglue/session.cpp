@@ -129,8 +129,7 @@ int place_for(Oid userid, const char* application) {
     return *session;
 }
 
-const Session& session_for(bool may_use_catalog) {
-    const Oid userid = GetUserId();
+[[gnu::always_inline]] inline const Session& session_for(Oid userid, bool may_use_catalog) {
     const char* application = port_name(application_name);
     const Session& session = sessions[newest];
     if (same(session, userid, application, may_use_catalog)) return session;
@@ -139,8 +138,8 @@ const Session& session_for(bool may_use_catalog) {
 
 }  // namespace
 
-const Session& current_session() { return session_for(true); }
-const Session& current_session_without_catalog() { return session_for(false); }
+const Session& current_session() { return session_for(GetUserId(), true); }
+const Session& client_session_without_catalog() { return session_for(GetOuterUserId(), false); }
 
 std::string_view session_names(Oid userid, uint64 hash) {
     for (const Session& session : sessions)

@@ -22,8 +22,8 @@ struct alignas(64) Session {
 /// unknown.
 [[gnu::hot]] const Session& current_session();
 
-/// The same without touching a catalog, for the log hook.
-const Session& current_session_without_catalog();
+/// The client's, whatever function runs, without touching a catalog: for the log hook.
+const Session& client_session_without_catalog();
 
 /// Packed names of the session that a statement began in; those of now if it was too long ago.
 std::string_view session_names(Oid userid, uint64 hash);

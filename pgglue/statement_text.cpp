@@ -47,7 +47,6 @@ struct Output {
 struct Rewriting {
     const Tokens& tokens;
     bool all_secret;         // each literal is one
-    bool some_secret;        // a literal may be one
     bool check_comments;     // one may speak of one
     bool drop_comments;      // each may be one
     uint32 cut;              // token from which on nothing is kept
@@ -60,10 +59,7 @@ bool is_literal(const core::SqlToken& token) {
     return token.kind == core::TokenKind::string || token.kind == core::TokenKind::bit_string;
 }
 
-bool is_secret(const Rewriting& work, uint32 i) {
-    return is_literal(work.tokens.all[i]) &&
-           (work.all_secret || (work.some_secret && core::literal_speaks_of_secret(work.tokens.text_of(i))));
-}
+bool is_secret(const Rewriting& work, uint32 i) { return work.all_secret && is_literal(work.tokens.all[i]); }
 
 /// White space and comments between two tokens.
 void put_gap(Rewriting& work, Output& out, std::string_view gap) {
@@ -89,9 +85,9 @@ void splice(const Rewriting& work, Output& out) {
     out.put({text.data() + from, text.size() - from});
 }
 
-bool may_have_secret(const Rewriting& work, bool literals) {
-    if (work.all_secret || work.check_comments || work.cut < work.tokens.count) return true;
-    return (literals && work.some_secret) || work.tokens.has(core::TokenKind::quoted_identifier);
+bool may_have_secret(const Rewriting& work) {
+    return work.all_secret || work.check_comments || work.cut < work.tokens.count ||
+           work.tokens.has(core::TokenKind::quoted_identifier);
 }
 
 /// Writes the text from token 0 to the end, or to where it is cut.
@@ -131,23 +127,23 @@ void rewrite(Rewriting& work, Output& out) {
 struct Made {
     std::string_view text;  // without data: it can't be read, or memory is short
     bool found_secret;
+    bool beyond_notes;      // constants were replaced that the parser has not noted
 };
 
 /// `replace`: its constants.
 Made make_text(const Tokens& tokens, TextKind kind, bool replace, NotedConstants* noted) {
-    Rewriting work{tokens, false, false, tokens.met_comment, false, tokens.count, nullptr, 0, false};
+    Rewriting work{tokens, false, tokens.met_comment, false, tokens.count, nullptr, 0, false};
     const core::StatementKind is = core::statement_kind(tokens.text, tokens.span());
     const bool unparsed = kind == TextKind::unparsed;
     work.all_secret = is == core::StatementKind::secret || (unparsed && !replace);
     work.drop_comments = is == core::StatementKind::secret || unparsed;
     // Where constants are replaced it matters for ids alone, and those of what is planned have no constants.
-    work.some_secret = !replace || kind != TextKind::planned;
+    const bool may_speak = !replace || kind != TextKind::planned;
     if (is == core::StatementKind::secret)
         work.cut = static_cast<uint32>(core::secret_value(tokens.text, tokens.span()));
     if (unparsed)
         work.cut = Min(work.cut, static_cast<uint32>(core::behind_secret_word(tokens.text, tokens.span())));
-    const bool literals = tokens.has_literal();
-    if (!work.all_secret && work.some_secret && literals && core::names_secret(tokens.text, tokens.span()))
+    if (!work.all_secret && may_speak && tokens.has_literal() && core::names_secret(tokens.text, tokens.span()))
         work.all_secret = true;
     Replaced few[32];
     if (replace) {
@@ -161,14 +157,14 @@ Made make_text(const Tokens& tokens, TextKind kind, bool replace, NotedConstants
     }
     // A literal of two quotes, a number and a list may become longer, by some 20 bytes; a comment by 8.
     const Size cap = tokens.text.size() + static_cast<Size>(work.replaced_count) * 24 +
-                     (work.check_comments || work.all_secret || work.some_secret ? Size{tokens.count} * 12 : 0) + 32;
+                     (work.check_comments || work.all_secret ? Size{tokens.count} * 12 : 0) + 32;
     Output out{allocate_or_null<char>(cap), cap, 0};
     if (out.data == nullptr) return {};
-    if (may_have_secret(work, literals))
+    if (may_have_secret(work))
         rewrite(work, out);
     else
         splice(work, out);
-    return {out.view(), work.found_secret};
+    return {out.view(), work.found_secret, work.replaced_count > (noted != nullptr ? noted->count : 0)};
 }
 
 /// True when there is nothing to replace and nothing to hide: the text may be shown as it is.
@@ -193,7 +189,7 @@ Made normalized_text(int64 queryid, const SourceSlice& slice, std::string_view t
     const bool may_be_noted =
         kind == TextKind::planned || (kind == TextKind::utility && parsed_statement.count != 0);
     const bool known = may_be_noted && noted_constants(queryid, slice, text, part, noted);
-    if (kind == TextKind::planned && known && is_plain(tokens, noted)) return {part, false};
+    if (kind == TextKind::planned && known && is_plain(tokens, noted)) return {part, false, false};
     return make_text(tokens, kind, true, known ? &noted : nullptr);
 }
 
@@ -273,8 +269,9 @@ StatementText statement_text(int64 queryid, const SourceSlice& slice, TextKind k
                                        : plain_query_id(identified, &result.pgsm_query_id)) &&
             result.pgsm_query_id != 0;
     result.has_secret = kept.found_secret;
+    result.id_tells = kind != TextKind::planned && (kept.found_secret || kept.beyond_notes);
     result.text = kept.text.data() != nullptr ? kept.text : kNoText;
-    if ((kind == TextKind::unparsed || queryid == 0 || result.has_secret) && result.text.size() <= INT_MAX)
+    if ((kind == TextKind::unparsed || queryid == 0 || result.id_tells) && result.text.size() <= INT_MAX)
         result.kept_hash = hash_text(result.text);
     result.text =
         core::truncate_at_char(result.text, static_cast<size_t>(pgsm_query_max_len), text_encoding());

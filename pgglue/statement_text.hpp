@@ -26,6 +26,7 @@ struct StatementText {
     int64 kept_hash;
     bool has_pgsm_query_id;  // false: the setting is off, or no memory
     bool has_secret;         // something was blanked for being one
+    bool id_tells;           // the server's query id may be made of what is not kept
 };
 
 /// Text and pgsm_query_id of a statement, in CurrentMemoryContext. `slice` is its own (own_slice()). Never raises

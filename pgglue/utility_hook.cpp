@@ -105,7 +105,7 @@ int64 utility_rows(const QueryCompletion* completion) {
         execution.kind = TextKind::utility;
         if (IsA(statement, CopyStmt))
             execution.copied = reinterpret_cast<const CopyStmt*>(statement)->relation;
-        if ((execution.identity.flags & core::kHasParent) != 0) execution.parent = current_parent(parent);
+        if ((execution.identity.flags & core::kHasParent) != 0) execution.parent = current_parent(execution.identity.userid, parent);
         begin_cpu_time(queryid, cpu);
     }
     const UsageStart start = begin_usage();

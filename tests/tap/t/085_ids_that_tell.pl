@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = monitored_node('ids',
-    $NEVER_ENDS . $NO_EXPORTER . "pg_stat_monitor.pgsm_max = 16MB\npg_stat_monitor.pgsm_query_shared_buffer = 16MB\n");
+    "pg_stat_monitor.pgsm_normalized_query = on\n" .    $NEVER_ENDS . $NO_EXPORTER . "pg_stat_monitor.pgsm_max = 16MB\npg_stat_monitor.pgsm_query_shared_buffer = 16MB\n");
 ask($node,
     q{CREATE ROLE zq_bob; CREATE ROLE zq_plain LOGIN; CREATE TABLE zq_t (note text, n integer); GRANT SELECT ON zq_t TO PUBLIC;
 CREATE FUNCTION dblink(text, text) RETURNS integer LANGUAGE plpgsql AS $$BEGIN RETURN (SELECT count(*) FROM zq_t); END$$;
