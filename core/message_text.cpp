@@ -5,6 +5,7 @@
 #include "core/sql_words.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 namespace pgsm::core {
@@ -95,14 +96,14 @@ private:
     }
 
     /// Hides a quoted piece as a whole, or lets its characters pass. A value may have quotes in it: it ends with
-    /// the last.
+    /// the last, or nobody knows where.
     bool hide_quoted(MessageQuotes quotes) noexcept {
         std::size_t end = at_ + 1;
         while (end < message_.size() && message_[end] != '"') ++end;
         closing_ = end;
         if (shows(part(message_, at_ + 1, end), quotes)) return false;
         for (std::size_t i = end; i < message_.size(); ++i)
-            if (message_[i] == '"') end = i;
+            if (message_[i] == '"' || quotes == MessageQuotes::unknown) end = i;
         put("\"...\""_w);
         at_ = std::min(end + 1, message_.size());
         return true;
@@ -128,15 +129,14 @@ private:
 
     bool hide_value() noexcept {
         for (const SqlToken& token : source_.tokens) {
-            if (!hides(token)) continue;
             const std::string_view text = token_text(token);
             std::size_t len = 0;
-            if (token.kind != TokenKind::number)
+            if (token.kind == TokenKind::string || token.kind == TokenKind::bit_string)
                 len = literal_length(text);
-            else if (message_.size() - at_ >= text.size() && part(message_, at_, at_ + text.size()) == text &&
+            else if (token.kind == TokenKind::number && message_.size() - at_ >= text.size() && part(message_, at_, at_ + text.size()) == text &&
                      ends_word(at_ + text.size()))
                 len = text.size();
-            if (len == 0) continue;
+            if (len == 0 || !hides(token)) continue;
             put(kHidden);
             at_ += len;
             return true;
@@ -155,7 +155,7 @@ private:
     const MessageSource& source_;
     std::span<char> out_;
     std::size_t at_ = 0;
-    std::size_t closing_ = 0;  ///< quote that ends a piece that is shown; 0: none
+    std::size_t closing_ = SIZE_MAX;  ///< quote that ends a piece that is shown
     std::size_t len_ = 0;
 };
 

@@ -213,7 +213,7 @@ int highest_param(const Tokens& tokens) {
     for (uint32 i = 0; i < tokens.count; ++i) {
         if (tokens.all[i].kind != TokenKind::parameter) continue;
         int64 number = 0;
-        for (const char c : tokens.text_of(i).substr(1))
+        for (const char c : tokens.text_of(i))
             if (c >= '0' && c <= '9' && number < INT_MAX) number = number * 10 + (c - '0');
         highest = std::max(highest, static_cast<int>(std::min<int64>(number, UINT16_MAX)));
     }
