@@ -878,7 +878,7 @@ COMMENT ON TABLE pg_stat_monitor_default IS 'Exported statistics that no other p
 COMMENT ON VIEW pg_stat_monitor_status IS 'How full the memory is, what was lost, what the exporter does.';
 COMMENT ON COLUMN pg_stat_monitor_status.version IS 'Version of the library.';
 COMMENT ON COLUMN pg_stat_monitor_status.state IS 'What the exporter is doing.';
-COMMENT ON COLUMN pg_stat_monitor_status.reason IS 'Why it is in that state.';
+COMMENT ON COLUMN pg_stat_monitor_status.reason IS 'Why it is in that state; masked without pg_read_all_stats.';
 COMMENT ON COLUMN pg_stat_monitor_status.running_bucket IS 'Number of the running bucket.';
 COMMENT ON COLUMN pg_stat_monitor_status.running_bucket_start IS 'Start of the running bucket.';
 COMMENT ON COLUMN pg_stat_monitor_status.ended_buckets IS 'Ended buckets in memory that are not exported yet.';
@@ -895,14 +895,14 @@ COMMENT ON COLUMN pg_stat_monitor_status.cells_lost IS 'Executions that resp_cal
 COMMENT ON COLUMN pg_stat_monitor_status.buckets_lost IS 'Buckets that were given up before they were exported.';
 COMMENT ON COLUMN pg_stat_monitor_status.statements_lost IS 'Statements in those buckets.';
 COMMENT ON COLUMN pg_stat_monitor_status.calls_lost IS 'Executions in those buckets.';
-COMMENT ON COLUMN pg_stat_monitor_status.lost_reason IS 'Why the last bucket was given up.';
+COMMENT ON COLUMN pg_stat_monitor_status.lost_reason IS 'Why the last bucket was given up; masked without pg_read_all_stats.';
 COMMENT ON COLUMN pg_stat_monitor_status.export_database IS 'Database that the exporter works in.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_export_at IS 'When the last export was committed.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_export_rows IS 'Rows that it wrote.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_export_ms IS 'Milliseconds that it took.';
 COMMENT ON COLUMN pg_stat_monitor_status.exports IS 'Exports that were committed.';
 COMMENT ON COLUMN pg_stat_monitor_status.export_failures IS 'Exports that failed.';
-COMMENT ON COLUMN pg_stat_monitor_status.last_error IS 'Message of the last failure.';
+COMMENT ON COLUMN pg_stat_monitor_status.last_error IS 'Message of the last failure; masked without pg_read_all_stats.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_error_at IS 'When that was.';
 COMMENT ON COLUMN pg_stat_monitor_status.stats_since IS 'Since when these figures are counted.';
 COMMENT ON FUNCTION pg_stat_monitor_export() IS
