@@ -10,6 +10,7 @@
 #include "core/api.hpp"
 
 #include "pgglue/datum.hpp"
+#include "pgglue/emptying.hpp"
 #include "pgglue/export.hpp"
 #include "pgglue/reader.hpp"
 #include "pgglue/shmem.hpp"
@@ -252,7 +253,10 @@ static TupleTableSlot* pgsm_ExecForeignDelete(EState*, ResultRelInfo*, TupleTabl
     report_unwritable("delete", kChangeHint);
 }
 
-static void pgsm_ExecForeignTruncate(List*, DropBehavior, bool) {
+static void pgsm_ExecForeignTruncate(List* tables, DropBehavior, bool) {
+    ListCell* cell = nullptr;
+    foreach (cell, tables)
+        require_emptying(static_cast<Relation>(lfirst(cell)), "truncate");
     require_store();
     stamp_all_buckets();
 }

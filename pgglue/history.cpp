@@ -14,7 +14,9 @@
 #include "pgglue/as_owner.hpp"
 #include "pgglue/export.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/history_privacy.hpp"
 #include "pgglue/history_rollup.hpp"
+#include "pgglue/history_schema.hpp"
 #include "pgglue/shmem.hpp"
 
 extern "C" {
@@ -51,7 +53,7 @@ using Step = Progress (*)(Call& call);
 
 /// One step of the work, and what it is about.
 struct Call {
-    Step step;
+    Step step;  ///< null: give_to_owner(), as the superuser that a background worker is
     Oid part;
     TimestampTz at;
     Relation relation;
@@ -75,7 +77,12 @@ void run_in_transaction(Call& call) {
     call.table = find_export_table();
     // It may be dropped while we wait.
     call.relation = OidIsValid(call.table) ? try_table_open(call.table, AccessShareLock) : nullptr;
-    if (call.relation != nullptr) run_as_owner(call.relation, enter_step, &call);
+    if (call.relation != nullptr && call.step == nullptr) {
+        table_close(call.relation, NoLock);
+        give_to_owner(call.table);
+    } else if (call.relation != nullptr) {
+        run_as_owner(call.relation, enter_step, &call);
+    }
     PopActiveSnapshot();
     CommitTransactionCommand();
 }
@@ -154,6 +161,25 @@ Progress survey_step(Call& call) {
     const Size bytes = static_cast<Size>(found.count) * sizeof(HistoryPart);
     history.parts = static_cast<HistoryPart*>(MemoryContextAllocZero(TopMemoryContext, bytes + 1));
     for (int i = 0; i < found.count; ++i) history.parts[i] = found.parts[i];
+    return Progress::nothing;
+}
+
+/// Statistics of the table and of what is the extension's below it; users' partitions are theirs.
+Progress statistics_step(Call& call) {
+    const History found = read_history(call.table, false);
+    if (has_telling_statistics(call.table)) {
+        remove_telling_statistics(call.table);
+        return Progress::more;
+    }
+    if (found.rest_own && has_telling_statistics(found.rest)) {
+        remove_telling_statistics(found.rest);
+        return Progress::more;
+    }
+    for (int i = 0; i < found.count; ++i) {
+        if (!found.parts[i].own || !has_telling_statistics(found.parts[i].oid)) continue;
+        remove_telling_statistics(found.parts[i].oid);
+        return Progress::more;
+    }
     return Progress::nothing;
 }
 
@@ -274,6 +300,7 @@ void set_lock_timeout(const char* value) {
 void make_days_ahead() {
     const TimestampTz now = GetCurrentTimestamp();
     set_lock_timeout(kLockTimeout);
+    run_step(nullptr, InvalidOid, 0, nullptr);
     for (int day = 0; day < 2; ++day) run_step(day_step, InvalidOid, now + day * USECS_PER_DAY, nullptr);
     set_lock_timeout("2s");
 }
@@ -282,6 +309,7 @@ void keep_history() {
     const TimestampTz now = GetCurrentTimestamp();
     set_lock_timeout(kLockTimeout);
     SetConfigOption("work_mem", "32MB", PGC_SUSET, PGC_S_OVERRIDE);
+    repeat(statistics_step, 0, now);
     if (!run_step(survey_step, InvalidOid, 0, nullptr)) return;
     if (pgsm_history_retention != 0) {
         const TimestampTz before = now - minutes_us(pgsm_history_retention);

@@ -1,0 +1,133 @@
+// A partition is a table by itself: roles that may read every table (pg_read_all_data, default privileges) read it past
+// the parent, and the planner estimates by its statistics. So each has the policies of the parent, no privileges, and
+// no statistics but of the columns that have `statistics` in schema/columns.yaml: a condition like query < 'x' is
+// leakproof, so PostgreSQL estimates it by the rows of others as well, and EXPLAIN shows the estimate to everybody.
+//
+// Statistics are looked at anew now and then: tables of earlier versions have them, and columns that a newer server
+// brought.
+#include "core/api.hpp"
+
+#include "pgglue/history_privacy.hpp"
+
+#include "pgglue/emptying.hpp"
+#include "pgglue/history_days.hpp"
+
+extern "C" {
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/heap.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_attribute.h"
+#include "catalog/pg_statistic.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
+}
+
+namespace pgsm::glue {
+namespace {
+
+#include "generated/pgglue/history.inc"
+
+bool is_analysed(const char* column) {
+    for (const char* name : kAnalysedColumns)
+        if (strcmp(name, column) == 0) return true;
+    return false;
+}
+
+/// The target of ANALYZE for a column is 0. Its type and whether it can be null are not the same in all majors.
+bool has_no_target(HeapTuple attribute, TupleDesc desc) {
+    bool is_null = false;
+    const Datum target = heap_getattr(attribute, Anum_pg_attribute_attstattarget, desc, &is_null);
+    return !is_null && DatumGetInt16(target) == 0;
+}
+
+/// "ALTER COLUMN a SET STATISTICS 0, …" for what still has a target; empty when nothing has.
+const char* actions_against_targets(Oid oid) {
+    Relation attributes = table_open(AttributeRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_attribute_attrelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
+    SysScanDesc scan = systable_beginscan(attributes, AttributeRelidNumIndexId, true, nullptr, 1, &key);
+    const char* actions = "";
+    for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple); tuple = systable_getnext(scan)) {
+        const auto* column = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple));
+        if (column->attnum <= 0 || column->attisdropped || is_analysed(NameStr(column->attname))) continue;
+        if (has_no_target(tuple, RelationGetDescr(attributes))) continue;
+        actions = psprintf("%s%sALTER COLUMN %s SET STATISTICS 0", actions, actions[0] == '\0' ? "" : ", ",
+                           quote_identifier(NameStr(column->attname)));
+    }
+    systable_endscan(scan);
+    table_close(attributes, AccessShareLock);
+    return actions;
+}
+
+/// A column that has telling statistics; 0 when none has.
+AttrNumber find_telling_column(Oid oid) {
+    Relation statistics = table_open(StatisticRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_statistic_starelid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
+    SysScanDesc scan = systable_beginscan(statistics, StatisticRelidAttnumInhIndexId, true, nullptr, 1, &key);
+    AttrNumber found = 0;
+    for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple); tuple = systable_getnext(scan)) {
+        const AttrNumber number = reinterpret_cast<Form_pg_statistic>(GETSTRUCT(tuple))->staattnum;
+        const char* name = get_attname(oid, number, true);
+        if (name == nullptr || !is_analysed(name)) found = number;
+    }
+    systable_endscan(scan);
+    table_close(statistics, AccessShareLock);
+    return found;
+}
+
+/// What default privileges gave to others is taken away.
+void revoke_all(Oid oid, const char* full) {
+    const char* sql =
+        psprintf("SELECT string_agg(DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END, ', ') "
+                 "FROM pg_class AS c, aclexplode(c.relacl) AS g WHERE c.oid = %u AND g.grantee <> c.relowner",
+                 oid);
+    if (run_sql(sql) != 1) return;
+    const char* grantees = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+    if (grantees != nullptr) run_sql(psprintf("REVOKE ALL ON TABLE %s FROM %s CASCADE", full, grantees));
+}
+
+/// The check of DELETE and TRUNCATE, unless the SQL objects are of an earlier version.
+void make_check(const char* full) {
+    const Oid reset = find_reset_function();
+    if (!OidIsValid(reset)) return;
+    run_sql(psprintf(kDeletePolicySql, full, quote_literal_cstr(format_procedure_qualified(reset))));
+    const Oid check = find_check_function();
+    if (!OidIsValid(check)) return;
+    run_sql(psprintf("CREATE TRIGGER pg_stat_monitor_check_delete BEFORE DELETE OR TRUNCATE ON %s "
+                     "FOR EACH STATEMENT EXECUTE FUNCTION %s",
+                     full, format_procedure_qualified(check)));
+}
+
+}  // namespace
+
+void protect_table(Oid oid) {
+    const char* full = qualified_name(oid);
+    revoke_all(oid, full);
+    run_sql(psprintf(kPolicySql, full));
+    make_check(full);
+    run_sql(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", full));
+    remove_telling_statistics(oid);
+}
+
+bool has_telling_statistics(Oid oid) {
+    return find_telling_column(oid) != 0 || actions_against_targets(oid)[0] != '\0';
+}
+
+void remove_telling_statistics(Oid oid) {
+    // Its lock keeps ANALYZE out.
+    const char* actions = actions_against_targets(oid);
+    if (actions[0] != '\0') run_sql(psprintf("ALTER TABLE ONLY %s %s", qualified_name(oid), actions));
+    for (AttrNumber column = find_telling_column(oid); column != 0; column = find_telling_column(oid)) {
+        RemoveStatistics(oid, column);
+        CommandCounterIncrement();
+    }
+}
+
+}  // namespace pgsm::glue
