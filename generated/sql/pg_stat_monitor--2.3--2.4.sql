@@ -19,7 +19,37 @@ BEGIN
 END
 $pgsm$;
 
--- No CASCADE: a view that a user built on it stops the update with PostgreSQL's own message.
+-- No CASCADE: a view that a user built on it stops the update with PostgreSQL's own message. This is what he needs to
+-- know before he creates it again: 2.3's view showed each reader what he may see, whoever owned a view over it.
+DO $pgsm$
+DECLARE
+    views text;
+BEGIN
+    views := (
+        WITH RECURSIVE found AS (
+            SELECT 'pg_stat_monitor'::regclass::oid AS oid
+            UNION
+            SELECT r.ev_class FROM found AS f
+            JOIN pg_catalog.pg_depend AS d
+                ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refobjid = f.oid
+               AND d.refclassid IN ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass)
+            JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid
+        )
+        SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I', n.nspname, c.relname), ', ' ORDER BY n.nspname, c.relname)
+        FROM found AS f JOIN pg_catalog.pg_class AS c ON c.oid = f.oid
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('v', 'm') AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_depend AS d
+            WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'));
+    IF views IS NOT NULL THEN
+        RAISE WARNING 'views over pg_stat_monitor have to be dropped before the update: %', views
+            USING DETAIL = 'It replaces the view pg_stat_monitor by a table.',
+                  HINT = 'Save their definitions, drop them, update, and create them again WITH (security_invoker = true). '
+                         'Without that a view runs as its owner and shows everyone''s statements to its readers.';
+    END IF;
+END
+$pgsm$;
+
 DROP VIEW pg_stat_monitor;
 DROP FUNCTION pgsm_create_view();
 DROP FUNCTION pgsm_create_13_view();
@@ -1076,6 +1106,7 @@ DO $pgsm$
 DECLARE
     acls CONSTANT jsonb := pg_catalog.current_setting('pgsm_update.grants')::jsonb;
     item record;
+    views text;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.aclexplode((acls ->> '')::aclitem[]) AS g
                    WHERE g.grantee = 0 AND g.privilege_type = 'SELECT') THEN
@@ -1105,7 +1136,29 @@ BEGIN
     RAISE NOTICE 'pg_stat_monitor is now a table, with the same columns on every PostgreSQL version'
         USING DETAIL = 'The view that it replaces had other names on PostgreSQL 15 and 16: blk_read_time for shared_blk_read_time, blk_write_time for shared_blk_write_time.',
               HINT = 'SELECT pg_stat_monitor_serve_2_3(''role'') lets a tool written for 2.3, which connects '
-                     'as that role, find a view with the old names. See docs/compatibility.md.';
+                     'as that role, find a view with the old names. See docs/compatibility.md. Create your own views on '
+                     'the table WITH (security_invoker = true): one that runs as its owner shows everyone''s statements '
+                     'to its readers.';
+    views := (
+        WITH RECURSIVE found AS (
+            SELECT 'pg_stat_monitor_internal(boolean)'::regprocedure::oid AS oid
+            UNION
+            SELECT r.ev_class FROM found AS f
+            JOIN pg_catalog.pg_depend AS d
+                ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refobjid = f.oid
+               AND d.refclassid IN ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass)
+            JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid
+        )
+        SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I', n.nspname, c.relname), ', ' ORDER BY n.nspname, c.relname)
+        FROM found AS f JOIN pg_catalog.pg_class AS c ON c.oid = f.oid
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('v', 'm') AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_depend AS d
+            WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'));
+    IF views IS NOT NULL THEN
+        RAISE NOTICE 'views over pg_stat_monitor_internal() show what is in memory, and nothing that is stored: %', views
+            USING HINT = 'To have both, create them again on the table pg_stat_monitor, WITH (security_invoker = true).';
+    END IF;
     PERFORM pg_catalog.set_config('client_min_messages', 'warning', true);
 END
 $pgsm$;
