@@ -16,11 +16,13 @@ extern "C" {
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/dependency.h"
 #include "catalog/heap.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_statistic.h"
-#include "executor/spi.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -82,15 +84,28 @@ AttrNumber find_telling_column(Oid oid) {
     return found;
 }
 
-/// What default privileges gave to others is taken away.
-void revoke_all(Oid oid, const char* full) {
-    const char* sql =
-        psprintf("SELECT string_agg(DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END, ', ') "
-                 "FROM pg_class AS c, aclexplode(c.relacl) AS g WHERE c.oid = %u AND g.grantee <> c.relowner",
-                 oid);
-    if (run_sql(sql) != 1) return;
-    const char* grantees = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-    if (grantees != nullptr) run_sql(psprintf("REVOKE ALL ON TABLE %s FROM %s CASCADE", full, grantees));
+/// As if there were no default privileges. A REVOKE would leave an ACL behind, which pg_dump compares and pg_upgrade
+/// carries along.
+void clear_privileges(Oid oid) {
+    HeapTuple tuple = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(oid));
+    if (!HeapTupleIsValid(tuple)) return;
+    bool is_null = false;
+    const Datum acl = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relacl, &is_null);
+    if (is_null) return;
+    Oid* members = nullptr;
+    const int count = aclmembers(DatumGetAclP(acl), &members);
+    const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+
+    Datum values[Natts_pg_class] = {};
+    bool nulls[Natts_pg_class] = {};
+    bool changes[Natts_pg_class] = {};
+    nulls[Anum_pg_class_relacl - 1] = changes[Anum_pg_class_relacl - 1] = true;
+    Relation classes = table_open(RelationRelationId, RowExclusiveLock);
+    tuple = heap_modify_tuple(tuple, RelationGetDescr(classes), values, nulls, changes);
+    CatalogTupleUpdate(classes, &tuple->t_self, tuple);
+    table_close(classes, RowExclusiveLock);
+    updateAclDependencies(RelationRelationId, oid, 0, owner, count, members, 0, nullptr);
+    CommandCounterIncrement();
 }
 
 /// The check of DELETE and TRUNCATE, unless the SQL objects are of an earlier version.
@@ -109,7 +124,7 @@ void make_check(const char* full) {
 
 void protect_table(Oid oid) {
     const char* full = qualified_name(oid);
-    revoke_all(oid, full);
+    clear_privileges(oid);
     run_sql(psprintf(kPolicySql, full));
     make_check(full);
     run_sql(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", full));

@@ -88,13 +88,6 @@ Oid owner_of(SystemCacheId cache, Oid oid, AttrNumber attribute) {
 
 Oid owner_of_table(Oid oid) { return owner_of(RELOID, oid, Anum_pg_class_relowner); }
 
-void change_owner(Oid oid, Oid owner, bool made_by_us) {
-    ATExecChangeOwner(oid, owner, false, AccessExclusiveLock);
-    CommandCounterIncrement();
-    // No news to pg_dump: where it restores, there is no such day.
-    if (made_by_us) recordExtObjInitPriv(oid, RelationRelationId);
-}
-
 /// Whether a member of the extension lies in a schema of the extension's own that is not the extension's schema.
 bool lies_apart(const ObjectAddress& member, Oid home, Oid extension) {
     const Oid schema = get_object_namespace(&member);
@@ -139,7 +132,7 @@ void give_to_owner(Oid table) {
                           get_partition_parent(member.objectId, true) == table;
         const bool side = OidIsValid(schema) && get_rel_namespace(member.objectId) == schema;
         if ((part || side) && owner_of_table(member.objectId) != owner)
-            change_owner(member.objectId, owner, side);
+            ATExecChangeOwner(member.objectId, owner, false, AccessExclusiveLock);
     }
 }
 
