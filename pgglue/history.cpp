@@ -164,9 +164,10 @@ Progress survey_step(Call& call) {
     return Progress::nothing;
 }
 
-/// Statistics of the table and of what is the extension's below it; users' partitions are theirs.
-Progress statistics_step(Call& call) {
+/// What gives something away of the table and of what is the extension's below it; users' partitions are theirs.
+Progress privacy_step(Call& call) {
     const History found = read_history(call.table, false);
+    hide_grants_from_dumps(found);
     if (has_telling_statistics(call.table)) {
         remove_telling_statistics(call.table);
         return Progress::more;
@@ -309,7 +310,7 @@ void keep_history() {
     const TimestampTz now = GetCurrentTimestamp();
     set_lock_timeout(kLockTimeout);
     SetConfigOption("work_mem", "32MB", PGC_SUSET, PGC_S_OVERRIDE);
-    repeat(statistics_step, 0, now);
+    repeat(privacy_step, 0, now);
     if (!run_step(survey_step, InvalidOid, 0, nullptr)) return;
     if (pgsm_history_retention != 0) {
         const TimestampTz before = now - minutes_us(pgsm_history_retention);

@@ -10,7 +10,6 @@
 #include "pgglue/history_privacy.hpp"
 
 #include "pgglue/emptying.hpp"
-#include "pgglue/history_days.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -22,6 +21,7 @@ extern "C" {
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_statistic.h"
+#include "executor/spi.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -142,6 +142,25 @@ void remove_telling_statistics(Oid oid) {
     for (AttrNumber column = find_telling_column(oid); column != 0; column = find_telling_column(oid)) {
         RemoveStatistics(oid, column);
         CommandCounterIncrement();
+    }
+}
+
+void hide_grants_from_dumps(const History& history) {
+    const char* days = "";
+    for (int i = 0; i < history.count; ++i)
+        if (history.parts[i].own) days = psprintf("%s%s%u", days, days[0] == '\0' ? "" : ",", history.parts[i].oid);
+    // pg_dump leaves out what the extension is said to have granted itself.
+    const uint64 count =
+        run_sql(psprintf("SELECT DISTINCT g.oid FROM (SELECT c.oid, 0 AS part, c.relacl AS acl FROM pg_class AS c UNION ALL "
+                         "SELECT a.attrelid, a.attnum, a.attacl FROM pg_attribute AS a) AS g LEFT JOIN pg_init_privs AS p "
+                         "ON p.objoid = g.oid AND p.classoid = 'pg_class'::regclass AND p.objsubid = g.part "
+                         "WHERE g.oid = ANY ('{%s}'::oid[]) AND g.acl IS NOT NULL AND g.acl IS DISTINCT FROM p.initprivs",
+                         days));
+    const SPITupleTable* found = SPI_tuptable;
+    for (uint64 i = 0; i < count; ++i) {
+        bool is_null = false;
+        recordExtObjInitPriv(DatumGetObjectId(SPI_getbinval(found->vals[i], found->tupdesc, 1, &is_null)),
+                             RelationRelationId);
     }
 }
 

@@ -1,6 +1,7 @@
 // What keeps the stored rows of others from whoever may not see them. See history_privacy.cpp.
 #pragma once
 
+#include "pgglue/history_days.hpp"
 #include "pgglue/pg.hpp"
 
 namespace pgsm::glue {
@@ -14,5 +15,9 @@ bool has_telling_statistics(Oid oid);
 
 /// Removes them and has no more gathered, of the relation alone. For SPI.
 void remove_telling_statistics(Oid oid);
+
+/// Keeps what somebody granted on days of ours out of dumps: where they are restored, there are no such days, and the
+/// GRANT would fail. For SPI.
+void hide_grants_from_dumps(const History& history);
 
 }  // namespace pgsm::glue
