@@ -70,7 +70,7 @@ PGSM_FUNCTION(pgsm_check_delete) {
     const TriggerData& trigger = *reinterpret_cast<const TriggerData*>(fcinfo->context);
     const bool truncates = TRIGGER_FIRED_BY_TRUNCATE(trigger.tg_event);
     require_emptying(trigger.tg_relation, truncates ? "truncate" : "delete from");
-    return PointerGetDatum(nullptr);
+    return Datum{0};
 }
 
 }  // namespace pgsm::glue
