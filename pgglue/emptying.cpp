@@ -1,10 +1,10 @@
-// Who may empty the history by DELETE and TRUNCATE: who may by pg_stat_monitor_reset(). A grant on all tables, or
-// default privileges that give everything, are meant for an application's tables; on these they would let it wipe out
-// what was recorded of it, and on the live partition everybody's memory.
+// Who may empty the history by DELETE and TRUNCATE: who may by pg_stat_monitor_reset(). A grant on all
+// tables, or default privileges that give everything, are meant for an application's tables; on these they
+// would let it wipe out what was recorded of it, and on the live partition everybody's memory.
 //
-// A trigger for statements on the table and on each of its partitions asks, so other statements pay nothing; a policy
-// then lets the rows be deleted. A foreign table can have no trigger for TRUNCATE on 15: the wrapper asks there. Owners
-// need no grant, and our own SQL runs as the owner.
+// A trigger for statements on the table and on each of its partitions asks, so other statements pay nothing;
+// a policy then lets the rows be deleted. A foreign table can have no trigger for TRUNCATE on 15: the wrapper
+// asks there. Owners need no grant, and our own SQL runs as the owner.
 #include "core/api.hpp"
 
 #include "pgglue/emptying.hpp"
@@ -30,7 +30,8 @@ namespace {
     ereport(ERROR,
             (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
              errmsg("permission denied to %s table \"%s\"", what, RelationGetRelationName(table)),
-             errdetail("Only its owner and roles with privileges of calling pg_stat_monitor_reset() may do this."),
+             errdetail(
+                 "Only its owner and roles with privileges of calling pg_stat_monitor_reset() may do this."),
              errhint("GRANT EXECUTE ON FUNCTION %s lets a role do so.", name)));
     pg_unreachable();
 }

@@ -15,8 +15,8 @@ Oid find_reset_function();
 /// What the triggers call that ask; InvalidOid when there is none.
 Oid find_check_function();
 
-/// ERROR 42501 unless the current role owns the table, or may call pg_stat_monitor_reset(). `what`: "delete from" or
-/// "truncate".
+/// ERROR 42501 unless the current role owns the table, or may call pg_stat_monitor_reset(). `what`: "delete
+/// from" or "truncate".
 void require_emptying(Relation table, const char* what);
 
 }  // namespace pgsm::glue

@@ -118,10 +118,10 @@ void begin_reading(LiveScan& scan, Snapshot snapshot) {
     scan.started = true;
 }
 
-/// Whether the policy of pg_stat_monitor filters what the scan returns. Row-level security is that of the relation
-/// that the query names: the topmost of those that the planner replaced by their children. An arm of UNION ALL is
-/// such a child, too, but of no relation; and a table that somebody made pg_stat_monitor or a table over this server
-/// a partition of has other policies, or none.
+/// Whether the policy of pg_stat_monitor filters what the scan returns. Row-level security is that of the
+/// relation that the query names: the topmost of those that the planner replaced by their children. An arm of
+/// UNION ALL is such a child, too, but of no relation; and a table that somebody made pg_stat_monitor or a
+/// table over this server a partition of has other policies, or none.
 bool is_through_parent(PlannerInfo* root, const RelOptInfo* rel, Oid foreign_table) {
     Index top = rel->relid;
     while (root->append_rel_array != nullptr && root->append_rel_array[top] != nullptr &&
@@ -255,8 +255,7 @@ static TupleTableSlot* pgsm_ExecForeignDelete(EState*, ResultRelInfo*, TupleTabl
 
 static void pgsm_ExecForeignTruncate(List* tables, DropBehavior, bool) {
     ListCell* cell = nullptr;
-    foreach (cell, tables)
-        require_emptying(static_cast<Relation>(lfirst(cell)), "truncate");
+    foreach (cell, tables) require_emptying(static_cast<Relation>(lfirst(cell)), "truncate");
     require_store();
     stamp_all_buckets();
 }

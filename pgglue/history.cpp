@@ -164,7 +164,8 @@ Progress survey_step(Call& call) {
     return Progress::nothing;
 }
 
-/// What gives something away of the table and of what is the extension's below it; users' partitions are theirs.
+/// What gives something away of the table and of what is the extension's below it; users' partitions are
+/// theirs.
 Progress privacy_step(Call& call) {
     const History found = read_history(call.table, false);
     hide_grants_from_dumps(found);

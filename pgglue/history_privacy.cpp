@@ -1,10 +1,11 @@
-// A partition is a table by itself: roles that may read every table (pg_read_all_data, default privileges) read it past
-// the parent, and the planner estimates by its statistics. So each has the policies of the parent, no privileges, and
-// no statistics but of the columns that have `statistics` in schema/columns.yaml: a condition like query < 'x' is
-// leakproof, so PostgreSQL estimates it by the rows of others as well, and EXPLAIN shows the estimate to everybody.
+// A partition is a table by itself: roles that may read every table (pg_read_all_data, default privileges)
+// read it past the parent, and the planner estimates by its statistics. So each has the policies of the
+// parent, no privileges, and no statistics but of the columns that have `statistics` in schema/columns.yaml:
+// a condition like query < 'x' is leakproof, so PostgreSQL estimates it by the rows of others as well, and
+// EXPLAIN shows the estimate to everybody.
 //
-// Statistics are looked at anew now and then: tables of earlier versions have them, and columns that a newer server
-// brought.
+// Statistics are looked at anew now and then: tables of earlier versions have them, and columns that a newer
+// server brought.
 #include "core/api.hpp"
 
 #include "pgglue/history_privacy.hpp"
@@ -41,7 +42,8 @@ bool is_analysed(const char* column) {
     return false;
 }
 
-/// The target of ANALYZE for a column is 0. Its type and whether it can be null are not the same in all majors.
+/// The target of ANALYZE for a column is 0. Its type and whether it can be null are not the same in all
+/// majors.
 bool has_no_target(HeapTuple attribute, TupleDesc desc) {
     bool is_null = false;
     const Datum target = heap_getattr(attribute, Anum_pg_attribute_attstattarget, desc, &is_null);
@@ -84,8 +86,8 @@ AttrNumber find_telling_column(Oid oid) {
     return found;
 }
 
-/// As if there were no default privileges. A REVOKE would leave an ACL behind, which pg_dump compares and pg_upgrade
-/// carries along.
+/// As if there were no default privileges. A REVOKE would leave an ACL behind, which pg_dump compares and
+/// pg_upgrade carries along.
 void clear_privileges(Oid oid) {
     HeapTuple tuple = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(oid));
     if (!HeapTupleIsValid(tuple)) return;
@@ -148,14 +150,15 @@ void remove_telling_statistics(Oid oid) {
 void hide_grants_from_dumps(const History& history) {
     const char* days = "";
     for (int i = 0; i < history.count; ++i)
-        if (history.parts[i].own) days = psprintf("%s%s%u", days, days[0] == '\0' ? "" : ",", history.parts[i].oid);
+        if (history.parts[i].own)
+            days = psprintf("%s%s%u", days, days[0] == '\0' ? "" : ",", history.parts[i].oid);
     // pg_dump leaves out what the extension is said to have granted itself.
-    const uint64 count =
-        run_sql(psprintf("SELECT DISTINCT g.oid FROM (SELECT c.oid, 0 AS part, c.relacl AS acl FROM pg_class AS c UNION ALL "
-                         "SELECT a.attrelid, a.attnum, a.attacl FROM pg_attribute AS a) AS g LEFT JOIN pg_init_privs AS p "
-                         "ON p.objoid = g.oid AND p.classoid = 'pg_class'::regclass AND p.objsubid = g.part "
-                         "WHERE g.oid = ANY ('{%s}'::oid[]) AND g.acl IS NOT NULL AND g.acl IS DISTINCT FROM p.initprivs",
-                         days));
+    const uint64 count = run_sql(psprintf(
+        "SELECT DISTINCT g.oid FROM (SELECT c.oid, 0 AS part, c.relacl AS acl FROM pg_class AS c UNION ALL "
+        "SELECT a.attrelid, a.attnum, a.attacl FROM pg_attribute AS a) AS g LEFT JOIN pg_init_privs AS p "
+        "ON p.objoid = g.oid AND p.classoid = 'pg_class'::regclass AND p.objsubid = g.part "
+        "WHERE g.oid = ANY ('{%s}'::oid[]) AND g.acl IS NOT NULL AND g.acl IS DISTINCT FROM p.initprivs",
+        days));
     const SPITupleTable* found = SPI_tuptable;
     for (uint64 i = 0; i < count; ++i) {
         bool is_null = false;

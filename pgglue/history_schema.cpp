@@ -1,9 +1,10 @@
-// Days lie in a schema of their own, pgsm_history, which belongs to the extension: `\dt` and tools that compare an
-// application's schema with a model do not come upon tables that come and go, and grants on all tables of a schema do
-// not reach them. The table, its live and its default partition are where CREATE EXTENSION has put them.
+// Days lie in a schema of their own, pgsm_history, which belongs to the extension: `\dt` and tools that
+// compare an application's schema with a model do not come upon tables that come and go, and grants on all
+// tables of a schema do not reach them. The table, its live and its default partition are where CREATE
+// EXTENSION has put them.
 //
-// All of it is the table owner's: what the exporter does it does as that role, which may be any (ALTER TABLE …
-// OWNER TO does not reach partitions).
+// All of it is the table owner's: what the exporter does it does as that role, which may be any (ALTER TABLE
+// … OWNER TO does not reach partitions).
 #include "core/api.hpp"
 
 #include "pgglue/history_schema.hpp"
@@ -89,7 +90,8 @@ Oid owner_of(SystemCacheId cache, Oid oid, AttrNumber attribute) {
 
 Oid owner_of_table(Oid oid) { return owner_of(RELOID, oid, Anum_pg_class_relowner); }
 
-/// Whether a member of the extension lies in a schema of the extension's own that is not the extension's schema.
+/// Whether a member of the extension lies in a schema of the extension's own that is not the extension's
+/// schema.
 bool lies_apart(const ObjectAddress& member, Oid home, Oid extension) {
     const Oid schema = get_object_namespace(&member);
     return OidIsValid(schema) && schema != home &&
@@ -104,8 +106,7 @@ Oid home_of(Oid extension) {
     SysScanDesc scan = systable_beginscan(extensions, ExtensionOidIndexId, true, nullptr, 1, &key);
     HeapTuple tuple = systable_getnext(scan);
     Oid home = InvalidOid;
-    if (HeapTupleIsValid(tuple))
-        home = reinterpret_cast<Form_pg_extension>(GETSTRUCT(tuple))->extnamespace;
+    if (HeapTupleIsValid(tuple)) home = reinterpret_cast<Form_pg_extension>(GETSTRUCT(tuple))->extnamespace;
     systable_endscan(scan);
     table_close(extensions, AccessShareLock);
     return home;
@@ -129,8 +130,8 @@ void give_to_owner(Oid table) {
     foreach (cell, members) {
         const auto& member = *static_cast<const ObjectAddress*>(lfirst(cell));
         if (member.classId != RelationRelationId || !is_stored_or_live(member.objectId)) continue;
-        const bool part = get_rel_relispartition(member.objectId) &&
-                          get_partition_parent(member.objectId, true) == table;
+        const bool part =
+            get_rel_relispartition(member.objectId) && get_partition_parent(member.objectId, true) == table;
         const bool side = OidIsValid(schema) && get_rel_namespace(member.objectId) == schema;
         if ((part || side) && owner_of_table(member.objectId) != owner)
             ATExecChangeOwner(member.objectId, owner, false, AccessExclusiveLock);

@@ -1,8 +1,9 @@
 // pg_stat_monitor_status: how full the memory is, what was lost, what the exporter does. One row, taken under
 // the two locks one after the other and made into datums when neither is held.
 //
-// Everybody may read it. A reason may be PostgreSQL's message for a failed INSERT or that of somebody's trigger, and
-// such messages quote what was to be stored: other people's statements, for members of pg_read_all_stats alone.
+// Everybody may read it. A reason may be PostgreSQL's message for a failed INSERT or that of somebody's
+// trigger, and such messages quote what was to be stored: other people's statements, for members of
+// pg_read_all_stats alone.
 #include "core/api.hpp"
 
 #include "pgglue/datum.hpp"

@@ -27,6 +27,8 @@ my $DAYS = "FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid WHERE i.inh
 becomes("SELECT count(*) = 2 $DAYS", 'days are made in pgsm_history');
 is(ask($node, "SELECT nspacl IS NULL OR nspacl::text !~ '[{,]=' FROM pg_namespace WHERE nspname = 'pgsm_history'"), 't',
     'where PUBLIC has no privileges');
+is(ask($node, "SELECT string_agg(DISTINCT a.attname, ' ') $DAYS AND a.attstorage NOT IN ('p', 'm')" =~ s/WHERE/JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 WHERE/r),
+    '', 'and keep texts in the row');
 my $today = ask($node, "SELECT min(c.oid::regclass::text) $DAYS");
 
 # Whatever is granted on days: DELETE and TRUNCATE are for who may call the reset.
