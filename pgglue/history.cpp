@@ -2,7 +2,9 @@
 // and after it, for one to three seconds at most, what is due of: dropping what is older than
 // pgsm_history_retention, dropping the oldest until pgsm_history_max_size is kept, moving rows of the default
 // partition into one of their day, merging days into hours (history_rollup.cpp). What is left is done after
-// the next export; on a server where nothing runs nothing is done.
+// the next export; on a server where nothing runs nothing is done. Before all this the partitions are given
+// to the table's owner, should that have changed, and what would tell on other people's rows is looked for
+// (history_privacy.cpp).
 //
 // Every step is a transaction of its own, as the table's owner (as_owner.hpp). A lock that is not to be had
 // within milliseconds is given up and asked for again a little later, so that nobody queues up behind us. An

@@ -31,7 +31,9 @@ void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool rea
                           ProcessUtilityContext context, ParamListInfo params, QueryEnvironment* environment,
                           DestReceiver* dest, QueryCompletion* completion) {
     // An error needs no undoing: what it takes out of the extension is in the same transaction.
-    const List* apart = moves_extension(pstmt->utilityStmt) ? take_members_out() : NIL;
+    const Node* statement = pstmt->utilityStmt;
+    const bool moves = IsA(statement, AlterObjectSchemaStmt) && moves_extension(statement);
+    const List* apart = moves ? take_members_out() : NIL;
     if (prev_process_utility)
         prev_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                              completion);
