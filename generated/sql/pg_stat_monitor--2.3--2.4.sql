@@ -35,7 +35,8 @@ BEGIN
                AND d.refclassid IN ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass)
             JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid
         )
-        SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I', n.nspname, c.relname), ', ' ORDER BY n.nspname, c.relname)
+        SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I', n.nspname, c.relname), ', '
+                                     ORDER BY n.nspname, c.relname)
         FROM found AS f JOIN pg_catalog.pg_class AS c ON c.oid = f.oid
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('v', 'm') AND NOT EXISTS (
@@ -44,8 +45,8 @@ BEGIN
     IF views IS NOT NULL THEN
         RAISE WARNING 'views over pg_stat_monitor have to be dropped before the update: %', views
             USING DETAIL = 'It replaces the view pg_stat_monitor by a table.',
-                  HINT = 'Save their definitions, drop them, update, and create them again WITH (security_invoker = true). '
-                         'Without that a view runs as its owner and shows everyone''s statements to its readers.';
+                  HINT = 'Save their definitions, drop them, update, and create them again WITH (security_invoker = '
+                         'true). Without that a view runs as its owner and shows everyone''s statements to its readers.';
     END IF;
 END
 $pgsm$;
@@ -521,11 +522,14 @@ RETURNS trigger
 AS 'MODULE_PATHNAME', 'pgsm_check_delete'
 LANGUAGE C;
 GRANT EXECUTE ON FUNCTION pgsm_check_delete() TO PUBLIC;
-CREATE TRIGGER pg_stat_monitor_check_delete BEFORE DELETE OR TRUNCATE ON pg_stat_monitor
+CREATE TRIGGER pg_stat_monitor_check_delete
+    BEFORE DELETE OR TRUNCATE ON pg_stat_monitor
     FOR EACH STATEMENT EXECUTE FUNCTION pgsm_check_delete();
-CREATE TRIGGER pg_stat_monitor_check_delete BEFORE DELETE OR TRUNCATE ON pg_stat_monitor_default
+CREATE TRIGGER pg_stat_monitor_check_delete
+    BEFORE DELETE OR TRUNCATE ON pg_stat_monitor_default
     FOR EACH STATEMENT EXECUTE FUNCTION pgsm_check_delete();
-CREATE TRIGGER pg_stat_monitor_check_delete BEFORE DELETE ON pg_stat_monitor_live
+CREATE TRIGGER pg_stat_monitor_check_delete
+    BEFORE DELETE ON pg_stat_monitor_live
     FOR EACH STATEMENT EXECUTE FUNCTION pgsm_check_delete();
 ALTER TABLE pg_stat_monitor_default ENABLE ROW LEVEL SECURITY;
 -- Rows go out of it into partitions of their day, even where somebody publishes all tables.
@@ -1136,9 +1140,9 @@ BEGIN
     RAISE NOTICE 'pg_stat_monitor is now a table, with the same columns on every PostgreSQL version'
         USING DETAIL = 'The view that it replaces had other names on PostgreSQL 15 and 16: blk_read_time for shared_blk_read_time, blk_write_time for shared_blk_write_time.',
               HINT = 'SELECT pg_stat_monitor_serve_2_3(''role'') lets a tool written for 2.3, which connects '
-                     'as that role, find a view with the old names. See docs/compatibility.md. Create your own views on '
-                     'the table WITH (security_invoker = true): one that runs as its owner shows everyone''s statements '
-                     'to its readers.';
+                     'as that role, find a view with the old names. See docs/compatibility.md. Create your own views '
+                     'on the table WITH (security_invoker = true): one that runs as its owner shows everyone''s '
+                     'statements to its readers.';
     views := (
         WITH RECURSIVE found AS (
             SELECT 'pg_stat_monitor_internal(boolean)'::regprocedure::oid AS oid
@@ -1149,15 +1153,18 @@ BEGIN
                AND d.refclassid IN ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass)
             JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid
         )
-        SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I', n.nspname, c.relname), ', ' ORDER BY n.nspname, c.relname)
+        SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I', n.nspname, c.relname), ', '
+                                     ORDER BY n.nspname, c.relname)
         FROM found AS f JOIN pg_catalog.pg_class AS c ON c.oid = f.oid
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
         WHERE c.relkind IN ('v', 'm') AND NOT EXISTS (
             SELECT FROM pg_catalog.pg_depend AS d
             WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'));
     IF views IS NOT NULL THEN
-        RAISE NOTICE 'views over pg_stat_monitor_internal() show what is in memory, and nothing that is stored: %', views
-            USING HINT = 'To have both, create them again on the table pg_stat_monitor, WITH (security_invoker = true).';
+        RAISE NOTICE 'views over pg_stat_monitor_internal() show what is in memory, and nothing that is stored: %',
+            views
+            USING HINT = 'To have both, create them again on the table pg_stat_monitor, WITH (security_invoker = '
+                         'true).';
     END IF;
     PERFORM pg_catalog.set_config('client_min_messages', 'warning', true);
 END

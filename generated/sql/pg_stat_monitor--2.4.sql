@@ -464,11 +464,14 @@ RETURNS trigger
 AS 'MODULE_PATHNAME', 'pgsm_check_delete'
 LANGUAGE C;
 GRANT EXECUTE ON FUNCTION pgsm_check_delete() TO PUBLIC;
-CREATE TRIGGER pg_stat_monitor_check_delete BEFORE DELETE OR TRUNCATE ON pg_stat_monitor
+CREATE TRIGGER pg_stat_monitor_check_delete
+    BEFORE DELETE OR TRUNCATE ON pg_stat_monitor
     FOR EACH STATEMENT EXECUTE FUNCTION pgsm_check_delete();
-CREATE TRIGGER pg_stat_monitor_check_delete BEFORE DELETE OR TRUNCATE ON pg_stat_monitor_default
+CREATE TRIGGER pg_stat_monitor_check_delete
+    BEFORE DELETE OR TRUNCATE ON pg_stat_monitor_default
     FOR EACH STATEMENT EXECUTE FUNCTION pgsm_check_delete();
-CREATE TRIGGER pg_stat_monitor_check_delete BEFORE DELETE ON pg_stat_monitor_live
+CREATE TRIGGER pg_stat_monitor_check_delete
+    BEFORE DELETE ON pg_stat_monitor_live
     FOR EACH STATEMENT EXECUTE FUNCTION pgsm_check_delete();
 ALTER TABLE pg_stat_monitor_default ENABLE ROW LEVEL SECURITY;
 -- Rows go out of it into partitions of their day, even where somebody publishes all tables.
