@@ -10,14 +10,19 @@
 #include "core/api.hpp"
 
 #include "pgglue/datum.hpp"
+#include "pgglue/emptying.hpp"
 #include "pgglue/export.hpp"
 #include "pgglue/reader.hpp"
 #include "pgglue/shmem.hpp"
 
 extern "C" {
 #include "access/sysattr.h"
+#include "catalog/dependency.h"
+#include "catalog/partition.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
 #include "nodes/makefuncs.h"
@@ -26,7 +31,9 @@ extern "C" {
 #include "optimizer/pathnode.h"
 #include "optimizer/planmain.h"
 #include "optimizer/restrictinfo.h"
+#include "parser/parsetree.h"
 #include "utils/acl.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 }
@@ -38,7 +45,7 @@ namespace {
 
 /// State of a scan node, in the query's memory context.
 struct LiveScan {
-    bool through_parent;  ///< the scan is part of one of pg_stat_monitor, whose policy filters
+    bool through_parent;  ///< the query names pg_stat_monitor, whose policy filters; not the partition
     bool reads_all;       ///< the reader may see everybody's rows
     Oid reader;
     bool absent;           ///< no shared memory, and that has been said
@@ -111,6 +118,22 @@ void begin_reading(LiveScan& scan, Snapshot snapshot) {
     scan.started = true;
 }
 
+/// Whether the policy of pg_stat_monitor filters what the scan returns. Row-level security is that of the
+/// relation that the query names: the topmost of those that the planner replaced by their children. An arm of
+/// UNION ALL is such a child, too, but of no relation; and a table that somebody made pg_stat_monitor or a
+/// table over this server a partition of has other policies, or none.
+bool is_through_parent(PlannerInfo* root, const RelOptInfo* rel, Oid foreign_table) {
+    Index top = rel->relid;
+    while (root->append_rel_array != nullptr && root->append_rel_array[top] != nullptr &&
+           planner_rt_fetch(root->append_rel_array[top]->parent_relid, root)->rtekind == RTE_RELATION)
+        top = root->append_rel_array[top]->parent_relid;
+    if (top == rel->relid || !get_rel_relispartition(foreign_table)) return false;
+    const Oid named = planner_rt_fetch(top, root)->relid;
+    const Oid extension = get_extension_oid("pg_stat_monitor", true);
+    return named == get_partition_parent(foreign_table, true) && OidIsValid(extension) &&
+           getExtensionOfObject(RelationRelationId, named) == extension;
+}
+
 double live_entries() {
     if (!store_ready()) return 1;
     uint64 entries = 0;
@@ -171,9 +194,10 @@ static void pgsm_GetForeignPaths(PlannerInfo* root, RelOptInfo* rel, Oid) {
     add_path(rel, reinterpret_cast<Path*>(PGSM_FOREIGN_SCAN_PATH(root, rel, rel->rows, startup, total)));
 }
 
-static ForeignScan* pgsm_GetForeignPlan(PlannerInfo*, RelOptInfo* rel, Oid, ForeignPath*, List* tlist,
-                                        List* clauses, Plan* outer_plan) {
-    const bool through_parent = rel->reloptkind == RELOPT_OTHER_MEMBER_REL;
+static ForeignScan* pgsm_GetForeignPlan(PlannerInfo* root, RelOptInfo* rel, Oid foreign_table, ForeignPath*,
+                                        List* tlist, List* clauses, Plan* outer_plan) {
+    // Nothing about a role: a plan outlives SET ROLE. Who reads is asked when the plan runs.
+    const bool through_parent = is_through_parent(root, rel, foreign_table);
     return make_foreignscan(tlist, extract_actual_clauses(clauses, false), rel->relid, NIL,
                             list_make1_int(through_parent), NIL, NIL, outer_plan);
 }
@@ -229,7 +253,9 @@ static TupleTableSlot* pgsm_ExecForeignDelete(EState*, ResultRelInfo*, TupleTabl
     report_unwritable("delete", kChangeHint);
 }
 
-static void pgsm_ExecForeignTruncate(List*, DropBehavior, bool) {
+static void pgsm_ExecForeignTruncate(List* tables, DropBehavior, bool) {
+    ListCell* cell = nullptr;
+    foreach (cell, tables) require_emptying(static_cast<Relation>(lfirst(cell)), "truncate");
     require_store();
     stamp_all_buckets();
 }

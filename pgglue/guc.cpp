@@ -18,6 +18,8 @@ double pgsm_histogram_max;
 int pgsm_histogram_buckets;
 int pgsm_query_shared_buffer;
 int pgsm_track;
+int pgsm_track_minimum;
+int track_level = kTrackTop;
 bool pgsm_track_utility;
 bool pgsm_track_planning;
 bool pgsm_enable_pgsm_query_id;
@@ -80,6 +82,11 @@ extern "C" bool check_track_application_names(bool*, void**, GucSource source) {
 
 const config_enum_entry kTrackOptions[] = {
     {"none", kTrackNone, false}, {"top", kTrackTop, false}, {"all", kTrackAll, false}, {nullptr, 0, false}};
+
+// A hook is called before its own variable is set.
+extern "C" void assign_track(int value, void*) { track_level = Max(value, pgsm_track_minimum); }
+
+extern "C" void assign_track_minimum(int value, void*) { track_level = Max(value, pgsm_track); }
 
 struct IntSetting {
     const char* name;
@@ -187,8 +194,12 @@ void define_settings() {
         DefineCustomRealVariable(PGSM_NAME(s.name), s.description, nullptr, s.value, s.boot, s.min, s.max,
                                  PGC_POSTMASTER, GUC_UNIT_MS, nullptr, nullptr, nullptr);
     DefineCustomEnumVariable("pg_stat_monitor.pgsm_track", "Which statements are recorded.", nullptr,
-                             &pgsm_track, kTrackTop, kTrackOptions, PGC_USERSET, 0, nullptr, nullptr,
+                             &pgsm_track, kTrackTop, kTrackOptions, PGC_USERSET, 0, nullptr, assign_track,
                              nullptr);
+    DefineCustomEnumVariable("pg_stat_monitor.pgsm_track_minimum",
+                             "Statements that are recorded whatever pgsm_track says.", nullptr,
+                             &pgsm_track_minimum, kTrackNone, kTrackOptions, PGC_SIGHUP, 0, nullptr,
+                             assign_track_minimum, nullptr);
     DefineCustomStringVariable("pg_stat_monitor.pgsm_export_database",
                                "Database that ended buckets are exported into.",
                                "Empty: the database in which CREATE EXTENSION was committed first.",

@@ -2,7 +2,9 @@
 // and after it, for one to three seconds at most, what is due of: dropping what is older than
 // pgsm_history_retention, dropping the oldest until pgsm_history_max_size is kept, moving rows of the default
 // partition into one of their day, merging days into hours (history_rollup.cpp). What is left is done after
-// the next export; on a server where nothing runs nothing is done.
+// the next export; on a server where nothing runs nothing is done. Before all this the partitions are given
+// to the table's owner, should that have changed, and what would tell on other people's rows is looked for
+// (history_privacy.cpp).
 //
 // Every step is a transaction of its own, as the table's owner (as_owner.hpp). A lock that is not to be had
 // within milliseconds is given up and asked for again a little later, so that nobody queues up behind us. An
@@ -14,8 +16,11 @@
 #include "pgglue/as_owner.hpp"
 #include "pgglue/export.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/history_privacy.hpp"
 #include "pgglue/history_rollup.hpp"
+#include "pgglue/history_schema.hpp"
 #include "pgglue/shmem.hpp"
+#include "pgglue/trigger_trust.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -51,7 +56,7 @@ using Step = Progress (*)(Call& call);
 
 /// One step of the work, and what it is about.
 struct Call {
-    Step step;
+    Step step;  ///< null: give_to_owner(), as the superuser that a background worker is
     Oid part;
     TimestampTz at;
     Relation relation;
@@ -75,7 +80,12 @@ void run_in_transaction(Call& call) {
     call.table = find_export_table();
     // It may be dropped while we wait.
     call.relation = OidIsValid(call.table) ? try_table_open(call.table, AccessShareLock) : nullptr;
-    if (call.relation != nullptr) run_as_owner(call.relation, enter_step, &call);
+    if (call.relation != nullptr && call.step == nullptr) {
+        table_close(call.relation, NoLock);
+        give_to_owner(call.table);
+    } else if (call.relation != nullptr) {
+        run_as_owner(call.relation, enter_step, &call);
+    }
     PopActiveSnapshot();
     CommitTransactionCommand();
 }
@@ -154,6 +164,27 @@ Progress survey_step(Call& call) {
     const Size bytes = static_cast<Size>(found.count) * sizeof(HistoryPart);
     history.parts = static_cast<HistoryPart*>(MemoryContextAllocZero(TopMemoryContext, bytes + 1));
     for (int i = 0; i < found.count; ++i) history.parts[i] = found.parts[i];
+    return Progress::nothing;
+}
+
+/// What gives something away of the table and of what is the extension's below it; users' partitions are
+/// theirs.
+Progress privacy_step(Call& call) {
+    const History found = read_history(call.table, false);
+    hide_grants_from_dumps(found);
+    if (has_telling_statistics(call.table)) {
+        remove_telling_statistics(call.table);
+        return Progress::more;
+    }
+    if (found.rest_own && has_telling_statistics(found.rest)) {
+        remove_telling_statistics(found.rest);
+        return Progress::more;
+    }
+    for (int i = 0; i < found.count; ++i) {
+        if (!found.parts[i].own || !has_telling_statistics(found.parts[i].oid)) continue;
+        remove_telling_statistics(found.parts[i].oid);
+        return Progress::more;
+    }
     return Progress::nothing;
 }
 
@@ -265,6 +296,9 @@ TimestampTz merge_before(TimestampTz now) {
     return now - Max(minutes_us(pgsm_history_rollup_after), served);
 }
 
+/// Moving rows about is nobody's business but ours: no trigger runs by it.
+void set_triggers(const char* role) { SetConfigOption(kTriggerSetting, role, PGC_SUSET, PGC_S_OVERRIDE); }
+
 void set_lock_timeout(const char* value) {
     SetConfigOption("lock_timeout", value, PGC_SUSET, PGC_S_OVERRIDE);
 }
@@ -274,14 +308,19 @@ void set_lock_timeout(const char* value) {
 void make_days_ahead() {
     const TimestampTz now = GetCurrentTimestamp();
     set_lock_timeout(kLockTimeout);
+    set_triggers("replica");
+    run_step(nullptr, InvalidOid, 0, nullptr);
     for (int day = 0; day < 2; ++day) run_step(day_step, InvalidOid, now + day * USECS_PER_DAY, nullptr);
+    set_triggers("origin");
     set_lock_timeout("2s");
 }
 
 void keep_history() {
     const TimestampTz now = GetCurrentTimestamp();
     set_lock_timeout(kLockTimeout);
+    set_triggers("replica");
     SetConfigOption("work_mem", "32MB", PGC_SUSET, PGC_S_OVERRIDE);
+    repeat(privacy_step, 0, now);
     if (!run_step(survey_step, InvalidOid, 0, nullptr)) return;
     if (pgsm_history_retention != 0) {
         const TimestampTz before = now - minutes_us(pgsm_history_retention);

@@ -13,6 +13,8 @@
 #include "pgglue/history_days.hpp"
 
 #include "pgglue/as_owner.hpp"
+#include "pgglue/history_privacy.hpp"
+#include "pgglue/history_schema.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -72,7 +74,7 @@ void set_dependency(Oid oid) {
         make_member(TypeRelationId, type);
         make_member(TypeRelationId, get_array_type(type));
     }
-    // What default privileges gave it is no news to pg_dump.
+    // What privileges it has is no news to pg_dump.
     recordExtObjInitPriv(oid, RelationRelationId);
     CommandCounterIncrement();
 }
@@ -183,18 +185,17 @@ const char* day_label(TimestampTz day, const char* suffix) {
 }
 
 Oid make_detached(Oid table, const char* label, const char* comment) {
-    const Oid space = get_rel_namespace(table);
+    const Oid space = history_schema(table);
     const char* name = ChooseRelationName(kName, nullptr, label, space, false);
     const char* full = quote_qualified_identifier(get_namespace_name(space), name);
     run_sql(psprintf("CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED "
                      "INCLUDING INDEXES INCLUDING STORAGE INCLUDING COMPRESSION)",
                      full, qualified_name(table)));
-    run_sql(psprintf(kPolicySql, full));
-    run_sql(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", full));
     // So that rows can be deleted even where somebody publishes all tables.
     run_sql(psprintf("ALTER TABLE %s REPLICA IDENTITY FULL", full));
     run_sql(psprintf("COMMENT ON TABLE %s IS %s", full, quote_literal_cstr(comment)));
     const Oid made = get_relname_relid(name, space);
+    protect_table(made);
     set_dependency(made);
     return made;
 }

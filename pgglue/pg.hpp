@@ -151,6 +151,19 @@ namespace pgsm::glue {
 #define PGSM_SQUASHES_LISTS false
 #endif
 
+// 16 put the checks of privileges and owners of all kinds of objects into one function each.
+#if PG_VERSION_NUM >= 160000
+#define PGSM_MAY_CREATE_IN(schema, role)                                                                     \
+    (object_aclcheck(NamespaceRelationId, schema, role, ACL_CREATE) == ACLCHECK_OK)
+#define PGSM_MAY_EXECUTE(function, role)                                                                     \
+    (object_aclcheck(ProcedureRelationId, function, role, ACL_EXECUTE) == ACLCHECK_OK)
+#define PGSM_OWNS_EXTENSION(extension, role) object_ownercheck(ExtensionRelationId, extension, role)
+#else
+#define PGSM_MAY_CREATE_IN(schema, role) (pg_namespace_aclcheck(schema, role, ACL_CREATE) == ACLCHECK_OK)
+#define PGSM_MAY_EXECUTE(function, role) (pg_proc_aclcheck(function, role, ACL_EXECUTE) == ACLCHECK_OK)
+#define PGSM_OWNS_EXTENSION(extension, role) pg_extension_ownercheck(extension, role)
+#endif
+
 // 19 made the jumble state const, and the numbers of the system caches a type.
 #if PG_VERSION_NUM >= 190000
 using JumbleStateArg = const JumbleState*;

@@ -1,5 +1,9 @@
 // pg_stat_monitor_status: how full the memory is, what was lost, what the exporter does. One row, taken under
 // the two locks one after the other and made into datums when neither is held.
+//
+// Everybody may read it. A reason may be PostgreSQL's message for a failed INSERT or that of somebody's
+// trigger, and such messages quote what was to be stored: other people's statements, for members of
+// pg_read_all_stats alone.
 #include "core/api.hpp"
 
 #include "pgglue/datum.hpp"
@@ -10,10 +14,12 @@
 extern "C" {
 #include "access/htup_details.h"
 #include "access/xlog.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 }
 
@@ -86,6 +92,10 @@ struct StatusRow {
     void text(StatusColumn column, const char* value) {
         if (value[0] != '\0') set(column, text_datum(DatumContext{GetDatabaseEncoding()}, value));
     }
+    /// What only some may read.
+    void reason(StatusColumn column, const char* value, bool readable) {
+        text(column, value[0] == '\0' || readable ? value : "<insufficient privilege>");
+    }
     void time(StatusColumn column, TimestampTz value) {
         if (value != 0) set(column, TimestampTzGetDatum(value));
     }
@@ -115,9 +125,10 @@ void fill_from_state(StatusRow& row, uint64 buckets_lost) {
     const SharedState state = shared();
     SpinLockRelease(&shared().mutex);
     row.text(StatusColumn::state, state_name(state.exporter_state));
-    row.text(StatusColumn::reason, reason_of(state));
-    row.text(StatusColumn::lost_reason,
-             buckets_lost > state.losses_explained ? reason_of_loss(state) : state.lost_reason);
+    const bool readable = is_member_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
+    row.reason(StatusColumn::reason, reason_of(state), readable);
+    row.reason(StatusColumn::lost_reason,
+               buckets_lost > state.losses_explained ? reason_of_loss(state) : state.lost_reason, readable);
     const bool named = pgsm_export_database[0] != '\0';
     const Oid database = named ? get_database_oid(pgsm_export_database, true) : state.export_database;
     if (OidIsValid(database)) row.set(StatusColumn::export_database, ObjectIdGetDatum(database));
@@ -128,7 +139,7 @@ void fill_from_state(StatusRow& row, uint64 buckets_lost) {
     }
     row.count(StatusColumn::exports, static_cast<uint64>(state.exports));
     row.count(StatusColumn::export_failures, static_cast<uint64>(state.export_failures));
-    row.text(StatusColumn::last_error, state.last_error);
+    row.reason(StatusColumn::last_error, state.last_error, readable);
     row.time(StatusColumn::last_error_at, state.last_error_at);
     row.time(StatusColumn::stats_since, state.stats_since);
 }

@@ -46,18 +46,18 @@ inline SourceSlice slice_of(const QueryDesc* query_desc) {
     return {query_desc->sourceText, query_desc->plannedstmt->stmt_location, query_desc->plannedstmt->stmt_len};
 }
 
-inline bool tracking_is_off() { return pgsm_track == kTrackNone; }
+inline bool tracking_is_off() { return track_level == kTrackNone; }
 
 /// True when a statement at this level is to be recorded.
 inline bool tracks_level(int level) {
     if (tracking_is_off() || tracking_suspended != 0 || IsParallelWorker()) return false;
-    return pgsm_track == kTrackAll || level == 0;
+    return track_level == kTrackAll || level == 0;
 }
 
-/// With pgsm_track = top nothing that has a parent is recorded, so parents are known under `all` only, as
+/// At level top nothing that has a parent is recorded, so parents are known under `all` only, as
 /// in 2.3.
 inline int64 parent_queryid() {
-    return pgsm_track == kTrackAll && current_run != nullptr ? queryid_of(current_run->plannedstmt) : 0;
+    return track_level == kTrackAll && current_run != nullptr ? queryid_of(current_run->plannedstmt) : 0;
 }
 
 /// True where the server itself knows the query id of what runs.

@@ -6,6 +6,7 @@
 #include "pgglue/cpu_time.hpp"
 #include "pgglue/exporter_database.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/history_schema.hpp"
 #include "pgglue/install.hpp"
 #include "pgglue/shmem.hpp"
 #include "pgglue/tracking.hpp"
@@ -30,12 +31,17 @@ bool is_run_by_itself(const Node* statement) {
 void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
                           ProcessUtilityContext context, ParamListInfo params, QueryEnvironment* environment,
                           DestReceiver* dest, QueryCompletion* completion) {
+    // An error needs no undoing: what it takes out of the extension is in the same transaction.
+    const Node* statement = pstmt->utilityStmt;
+    const bool moves = IsA(statement, AlterObjectSchemaStmt) && moves_extension(statement);
+    const List* apart = moves ? take_members_out() : NIL;
     if (prev_process_utility)
         prev_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                              completion);
     else
         standard_ProcessUtility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                                 completion);
+    if (apart != NIL) give_members_back(apart);
 }
 
 bool concerns_extension(const Node* statement) {

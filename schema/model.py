@@ -49,6 +49,7 @@ class Column:
     family: str | None = None
     role: str | None = None
     private: bool = False
+    statistics: bool = False
     null_when: str | None = None
     not_null: bool = False
     default: str | None = None
@@ -96,6 +97,16 @@ class Spec:
     def table(self) -> list:
         """The columns that every server has."""
         return [c for c in self.columns if not c.late]
+
+    @property
+    def analysed(self) -> list:
+        """Those that PostgreSQL may keep statistics of."""
+        return [c for c in self.columns if c.statistics]
+
+    @property
+    def texts(self) -> list:
+        """Those whose values can be long."""
+        return [c for c in self.columns if c.cpp in ("text", "text_list", "cells")]
 
     @property
     def late(self) -> list:

@@ -6,8 +6,8 @@ import model
 from reader import Reader
 
 REQUIRED = ("id", "name", "sql", "cpp", "group", "unit", "source", "merge", "pg", "doc")
-OPTIONAL = ("family", "role", "private", "null_when", "not_null", "default", "internal", "view", "view_after",
-            "view_sql", "served")
+OPTIONAL = ("family", "role", "private", "statistics", "null_when", "not_null", "default", "internal", "view",
+            "view_after", "view_sql", "served")
 
 
 def load(path, file_name: str) -> model.Spec:
@@ -56,6 +56,7 @@ def read_column(reader, node) -> model.Column:
         merge=reader.choice(keys["merge"], "merge", model.MERGES, name),
         pg=reader.choice(keys["pg"], "pg", model.MAJORS, name),
         unit=text("unit"), source=text("source"), doc=text("doc"), private=flag("private"),
+        statistics=flag("statistics"),
         null_when=text("null_when"), not_null=flag("not_null"), default=text("default"),
         view_after=text("view_after"), view_sql=text("view_sql"), served=text("served"))
     for key, choices in (("family", tuple(model.FAMILIES)), ("role", model.ROLES)):
@@ -117,6 +118,8 @@ def _check_alone(reader, keys, column):
         fail("view", "is in the 2.3 view but neither internal nor view_sql says where it comes from")
     if not column.doc.endswith("."):
         fail("doc", "doc is not a sentence (no full stop at its end)")
+    if column.private and column.statistics:
+        fail("statistics", "statistics of a private column would tell what is in it")
     if (column.merge == "cells") != (column.cpp == "cells"):
         fail("merge", f"merge {column.merge} does not fit cpp {column.cpp}")
     if (column.family is None) != (column.role is None):

@@ -19,7 +19,38 @@ BEGIN
 END
 $pgsm$;
 
--- No CASCADE: a view that a user built on it stops the update with PostgreSQL's own message.
+-- No CASCADE: a view that a user built on it stops the update with PostgreSQL's own message. This is what he needs to
+-- know before he creates it again: 2.3's view showed each reader what he may see, whoever owned a view over it.
+DO $pgsm$
+DECLARE
+    views text;
+BEGIN
+    views := (
+        WITH RECURSIVE found AS (
+            SELECT 'pg_stat_monitor'::regclass::oid AS oid
+            UNION
+            SELECT r.ev_class FROM found AS f
+            JOIN pg_catalog.pg_depend AS d
+                ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refobjid = f.oid
+               AND d.refclassid IN ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass)
+            JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid
+        )
+        SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I', n.nspname, c.relname), ', '
+                                     ORDER BY n.nspname, c.relname)
+        FROM found AS f JOIN pg_catalog.pg_class AS c ON c.oid = f.oid
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('v', 'm') AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_depend AS d
+            WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'));
+    IF views IS NOT NULL THEN
+        RAISE WARNING 'views over pg_stat_monitor have to be dropped before the update: %', views
+            USING DETAIL = 'It replaces the view pg_stat_monitor by a table.',
+                  HINT = 'Save their definitions, drop them, update, and create them again WITH (security_invoker = '
+                         'true). Without that a view runs as its owner and shows everyone''s statements to its readers.';
+    END IF;
+END
+$pgsm$;
+
 DROP VIEW pg_stat_monitor;
 DROP FUNCTION pgsm_create_view();
 DROP FUNCTION pgsm_create_13_view();
@@ -240,7 +271,6 @@ CREATE VIEW pg_stat_monitor_status AS SELECT
     last_error_at,
     stats_since
 FROM pg_stat_monitor_status_internal();
-GRANT SELECT ON pg_stat_monitor_status TO PUBLIC;
 
 CREATE FUNCTION pg_stat_monitor_fdw_handler()
 RETURNS fdw_handler
@@ -420,17 +450,87 @@ CREATE FOREIGN TABLE pg_stat_monitor_live PARTITION OF pg_stat_monitor
     FOR VALUES FROM ('infinity') TO (MAXVALUE) SERVER pg_stat_monitor;
 CREATE TABLE pg_stat_monitor_default PARTITION OF pg_stat_monitor DEFAULT;
 
--- Nothing is granted on the partitions, so that the policy of the parent has no way around it.
-GRANT SELECT ON pg_stat_monitor TO PUBLIC;
+-- Days, and hours that are being made. No application's tools find them there, and no GRANT ON ALL TABLES.
+DO $pgsm$
+BEGIN
+    IF pg_catalog.to_regnamespace('pgsm_history') IS NULL THEN
+        CREATE SCHEMA pgsm_history;
+        COMMENT ON SCHEMA pgsm_history IS 'Exported statistics by day: partitions of pg_stat_monitor.';
+    ELSE
+        RAISE WARNING 'schema "pgsm_history" does not belong to extension pg_stat_monitor'
+            USING DETAIL = 'Exported statistics by day will lie in the schema of pg_stat_monitor.',
+                  HINT = 'To have them apart, drop the extension, rename that schema, and create the extension again.';
+    END IF;
+END
+$pgsm$;
+
+-- Whoever could ask the planner about rows that he may not see must find it as ignorant as himself. Columns that
+-- are added later have no statistics, either.
+DO $pgsm$
+BEGIN
+    EXECUTE (
+        SELECT 'ALTER TABLE pg_stat_monitor '
+               || pg_catalog.string_agg(pg_catalog.format('ALTER COLUMN %I SET STATISTICS 0', a.attname), ', ')
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = 'pg_stat_monitor'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+          AND a.attname <> ALL (ARRAY[
+              'bucket',
+              'bucket_start_time',
+              'userid',
+              'dbid',
+              'pgsm_query_id',
+              'queryid',
+              'toplevel',
+              'cmd_type',
+              'elevel',
+              'exported_at'
+              ]::name[]));
+END
+$pgsm$;
+-- TOAST tables have no policy: rows go there when they do not fit into a page, and not before.
+ALTER TABLE pg_stat_monitor
+    ALTER COLUMN username SET STORAGE MAIN,
+    ALTER COLUMN datname SET STORAGE MAIN,
+    ALTER COLUMN query SET STORAGE MAIN,
+    ALTER COLUMN comments SET STORAGE MAIN,
+    ALTER COLUMN query_plan SET STORAGE MAIN,
+    ALTER COLUMN top_query SET STORAGE MAIN,
+    ALTER COLUMN application_name SET STORAGE MAIN,
+    ALTER COLUMN relations SET STORAGE MAIN,
+    ALTER COLUMN cmd_type_text SET STORAGE MAIN,
+    ALTER COLUMN sqlcode SET STORAGE MAIN,
+    ALTER COLUMN message SET STORAGE MAIN,
+    ALTER COLUMN resp_calls SET STORAGE MAIN;
+
 ALTER TABLE pg_stat_monitor ENABLE ROW LEVEL SECURITY;
 -- The scalar subqueries are run once a query, not once a row. The same on stored rows, for pg_read_all_data
 -- has SELECT on every table; the live partition masks by itself.
 CREATE POLICY pg_stat_monitor_read ON pg_stat_monitor FOR SELECT TO PUBLIC USING (
     (SELECT pg_catalog.pg_has_role('pg_read_all_stats'::name, 'MEMBER'::text))
     OR userid = (SELECT pg_catalog.quote_ident(CURRENT_USER::text)::regrole::oid));
+-- Who may call the reset may delete what he sees; nobody else, whatever he was granted: an error says so.
+CREATE POLICY pg_stat_monitor_delete ON pg_stat_monitor FOR DELETE TO PUBLIC USING (
+    (SELECT pg_catalog.has_function_privilege('pg_stat_monitor_reset()'::regprocedure, 'EXECUTE'::text)));
 CREATE POLICY pg_stat_monitor_read ON pg_stat_monitor_default FOR SELECT TO PUBLIC USING (
     (SELECT pg_catalog.pg_has_role('pg_read_all_stats'::name, 'MEMBER'::text))
     OR userid = (SELECT pg_catalog.quote_ident(CURRENT_USER::text)::regrole::oid));
+-- Who may call the reset may delete what he sees; nobody else, whatever he was granted: an error says so.
+CREATE POLICY pg_stat_monitor_delete ON pg_stat_monitor_default FOR DELETE TO PUBLIC USING (
+    (SELECT pg_catalog.has_function_privilege('pg_stat_monitor_reset()'::regprocedure, 'EXECUTE'::text)));
+CREATE FUNCTION pgsm_check_delete()
+RETURNS trigger
+AS 'MODULE_PATHNAME', 'pgsm_check_delete'
+LANGUAGE C;
+GRANT EXECUTE ON FUNCTION pgsm_check_delete() TO PUBLIC;
+CREATE TRIGGER pg_stat_monitor_check_delete
+    BEFORE DELETE OR TRUNCATE ON pg_stat_monitor
+    FOR EACH STATEMENT EXECUTE FUNCTION pgsm_check_delete();
+CREATE TRIGGER pg_stat_monitor_check_delete
+    BEFORE DELETE OR TRUNCATE ON pg_stat_monitor_default
+    FOR EACH STATEMENT EXECUTE FUNCTION pgsm_check_delete();
+CREATE TRIGGER pg_stat_monitor_check_delete
+    BEFORE DELETE ON pg_stat_monitor_live
+    FOR EACH STATEMENT EXECUTE FUNCTION pgsm_check_delete();
 ALTER TABLE pg_stat_monitor_default ENABLE ROW LEVEL SECURITY;
 -- Rows go out of it into partitions of their day, even where somebody publishes all tables.
 ALTER TABLE pg_stat_monitor_default REPLICA IDENTITY FULL;
@@ -496,6 +596,7 @@ DECLARE
     other_database oid;
     has_columns integer;
     path text;
+    command text;
 BEGIN
     IF role IS NULL THEN
         RAISE null_value_not_allowed USING MESSAGE = 'role must not be null';
@@ -538,6 +639,16 @@ $late$, '@home@', home);
         EXECUTE format('CREATE SCHEMA pgsm_2_3 AUTHORIZATION %I', pg_get_userbyid(owner));
         ALTER EXTENSION pg_stat_monitor ADD SCHEMA pgsm_2_3;
         COMMENT ON SCHEMA pgsm_2_3 IS 'pg_stat_monitor as tools written for 2.3 want it.';
+        FOR command IN
+            SELECT pg_catalog.format('REVOKE ALL ON %s FROM %s CASCADE', o.object, pg_catalog.string_agg(DISTINCT
+                       CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::pg_catalog.regrole::text END, ', '))
+            FROM (SELECT 'SCHEMA pgsm_2_3', n.nspowner, n.nspacl FROM pg_namespace AS n WHERE n.nspname = 'pgsm_2_3') AS o(object, owner, acl),
+                 pg_catalog.aclexplode(o.acl) AS g
+            WHERE g.grantee <> o.owner
+            GROUP BY o.object
+        LOOP
+            EXECUTE command;
+        END LOOP;
         GRANT USAGE ON SCHEMA pgsm_2_3 TO PUBLIC;
     ELSIF NOT EXISTS (SELECT FROM pg_depend AS d
                       WHERE d.classid = 'pg_namespace'::regclass
@@ -850,6 +961,17 @@ END
 $function$, '@home@', home);
         EXECUTE format('ALTER VIEW pgsm_2_3.pg_stat_monitor OWNER TO %I', pg_get_userbyid(owner));
         EXECUTE format('ALTER FUNCTION pgsm_2_3.histogram OWNER TO %I', pg_get_userbyid(owner));
+        FOR command IN
+            SELECT pg_catalog.format('REVOKE ALL ON %s FROM %s CASCADE', o.object, pg_catalog.string_agg(DISTINCT
+                       CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::pg_catalog.regrole::text END, ', '))
+            FROM (SELECT 'TABLE ' || c.oid::regclass, c.relowner, c.relacl FROM pg_class AS c
+                  WHERE c.oid = 'pgsm_2_3.pg_stat_monitor'::regclass) AS o(object, owner, acl),
+                 pg_catalog.aclexplode(o.acl) AS g
+            WHERE g.grantee <> o.owner
+            GROUP BY o.object
+        LOOP
+            EXECUTE command;
+        END LOOP;
         ALTER EXTENSION pg_stat_monitor ADD VIEW pgsm_2_3.pg_stat_monitor;
         ALTER EXTENSION pg_stat_monitor ADD FUNCTION pgsm_2_3.histogram(integer, bigint);
         COMMENT ON VIEW pgsm_2_3.pg_stat_monitor IS
@@ -898,6 +1020,38 @@ END
 $pgsm$;
 REVOKE ALL ON FUNCTION pg_stat_monitor_serve_2_3(name) FROM PUBLIC;
 
+-- Default privileges of whoever runs this are meant for his own tables and functions. Nothing is granted on the
+-- partitions, so that the policy of the parent has no way around it.
+DO $pgsm$
+DECLARE
+    extension CONSTANT oid := (SELECT e.oid FROM pg_catalog.pg_extension AS e WHERE e.extname = 'pg_stat_monitor');
+    command text;
+BEGIN
+    FOR command IN
+        SELECT pg_catalog.format('REVOKE ALL ON %s FROM %s CASCADE', o.object, pg_catalog.string_agg(DISTINCT
+                   CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::pg_catalog.regrole::text END, ', '))
+        FROM (
+            SELECT 'TABLE ' || c.oid::regclass, c.relowner, c.relacl FROM pg_catalog.pg_class AS c
+            JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid
+            WHERE d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = extension
+            UNION ALL
+            SELECT 'SCHEMA ' || n.oid::regnamespace, n.nspowner, n.nspacl FROM pg_catalog.pg_namespace AS n
+            JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_namespace'::regclass AND d.objid = n.oid
+            WHERE d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = extension
+            UNION ALL
+            SELECT 'FUNCTION ' || p.oid::regprocedure, p.proowner, p.proacl FROM pg_catalog.pg_proc AS p
+            WHERE p.oid IN ('pg_stat_monitor_export()'::regprocedure, 'pg_stat_monitor_serve_2_3(name)'::regprocedure,
+                            'pg_stat_monitor_fdw_handler()'::regprocedure)) AS o(object, owner, acl),
+             pg_catalog.aclexplode(o.acl) AS g
+        WHERE g.grantee <> o.owner
+        GROUP BY o.object
+    LOOP
+        EXECUTE command;
+    END LOOP;
+END
+$pgsm$;
+GRANT SELECT ON pg_stat_monitor, pg_stat_monitor_status TO PUBLIC;
+
 COMMENT ON TABLE pg_stat_monitor IS
     'Statistics of the statements that ran, by time bucket: in memory and exported.';
 COMMENT ON FOREIGN TABLE pg_stat_monitor_live IS 'Statistics in shared memory, not exported yet.';
@@ -905,7 +1059,7 @@ COMMENT ON TABLE pg_stat_monitor_default IS 'Exported statistics that no other p
 COMMENT ON VIEW pg_stat_monitor_status IS 'How full the memory is, what was lost, what the exporter does.';
 COMMENT ON COLUMN pg_stat_monitor_status.version IS 'Version of the library.';
 COMMENT ON COLUMN pg_stat_monitor_status.state IS 'What the exporter is doing.';
-COMMENT ON COLUMN pg_stat_monitor_status.reason IS 'Why it is in that state.';
+COMMENT ON COLUMN pg_stat_monitor_status.reason IS 'Why it is in that state; masked without pg_read_all_stats.';
 COMMENT ON COLUMN pg_stat_monitor_status.running_bucket IS 'Number of the running bucket.';
 COMMENT ON COLUMN pg_stat_monitor_status.running_bucket_start IS 'Start of the running bucket.';
 COMMENT ON COLUMN pg_stat_monitor_status.ended_buckets IS 'Ended buckets in memory that are not exported yet.';
@@ -922,14 +1076,14 @@ COMMENT ON COLUMN pg_stat_monitor_status.cells_lost IS 'Executions that resp_cal
 COMMENT ON COLUMN pg_stat_monitor_status.buckets_lost IS 'Buckets that were given up before they were exported.';
 COMMENT ON COLUMN pg_stat_monitor_status.statements_lost IS 'Statements in those buckets.';
 COMMENT ON COLUMN pg_stat_monitor_status.calls_lost IS 'Executions in those buckets.';
-COMMENT ON COLUMN pg_stat_monitor_status.lost_reason IS 'Why the last bucket was given up.';
+COMMENT ON COLUMN pg_stat_monitor_status.lost_reason IS 'Why the last bucket was given up; masked without pg_read_all_stats.';
 COMMENT ON COLUMN pg_stat_monitor_status.export_database IS 'Database that the exporter works in.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_export_at IS 'When the last export was committed.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_export_rows IS 'Rows that it wrote.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_export_ms IS 'Milliseconds that it took.';
 COMMENT ON COLUMN pg_stat_monitor_status.exports IS 'Exports that were committed.';
 COMMENT ON COLUMN pg_stat_monitor_status.export_failures IS 'Exports that failed.';
-COMMENT ON COLUMN pg_stat_monitor_status.last_error IS 'Message of the last failure.';
+COMMENT ON COLUMN pg_stat_monitor_status.last_error IS 'Message of the last failure; masked without pg_read_all_stats.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_error_at IS 'When that was.';
 COMMENT ON COLUMN pg_stat_monitor_status.stats_since IS 'Since when these figures are counted.';
 COMMENT ON FUNCTION pg_stat_monitor_export() IS
@@ -946,6 +1100,7 @@ COMMENT ON FUNCTION get_cmd_type(integer) IS 'Name of a cmd_type.';
 COMMENT ON FUNCTION decode_error_level(integer) IS 'Name of an elevel.';
 COMMENT ON FUNCTION pg_stat_monitor_serve_2_3(name) IS
     'Lets a role find pg_stat_monitor in the shape of 2.3, by its search_path in this database.';
+COMMENT ON FUNCTION pgsm_check_delete() IS 'Lets who may call pg_stat_monitor_reset() delete, and nobody else.';
 COMMENT ON FUNCTION pg_stat_monitor_2_3_window() IS
     'Which rows the view in schema pgsm_2_3 shows, and who reads them.';
 
@@ -955,6 +1110,7 @@ DO $pgsm$
 DECLARE
     acls CONSTANT jsonb := pg_catalog.current_setting('pgsm_update.grants')::jsonb;
     item record;
+    views text;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.aclexplode((acls ->> '')::aclitem[]) AS g
                    WHERE g.grantee = 0 AND g.privilege_type = 'SELECT') THEN
@@ -984,7 +1140,32 @@ BEGIN
     RAISE NOTICE 'pg_stat_monitor is now a table, with the same columns on every PostgreSQL version'
         USING DETAIL = 'The view that it replaces had other names on PostgreSQL 15 and 16: blk_read_time for shared_blk_read_time, blk_write_time for shared_blk_write_time.',
               HINT = 'SELECT pg_stat_monitor_serve_2_3(''role'') lets a tool written for 2.3, which connects '
-                     'as that role, find a view with the old names. See docs/compatibility.md.';
+                     'as that role, find a view with the old names. See docs/compatibility.md. Create your own views '
+                     'on the table WITH (security_invoker = true): one that runs as its owner shows everyone''s '
+                     'statements to its readers.';
+    views := (
+        WITH RECURSIVE found AS (
+            SELECT 'pg_stat_monitor_internal(boolean)'::regprocedure::oid AS oid
+            UNION
+            SELECT r.ev_class FROM found AS f
+            JOIN pg_catalog.pg_depend AS d
+                ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refobjid = f.oid
+               AND d.refclassid IN ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass)
+            JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid
+        )
+        SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I', n.nspname, c.relname), ', '
+                                     ORDER BY n.nspname, c.relname)
+        FROM found AS f JOIN pg_catalog.pg_class AS c ON c.oid = f.oid
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('v', 'm') AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_depend AS d
+            WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'));
+    IF views IS NOT NULL THEN
+        RAISE NOTICE 'views over pg_stat_monitor_internal() show what is in memory, and nothing that is stored: %',
+            views
+            USING HINT = 'To have both, create them again on the table pg_stat_monitor, WITH (security_invoker = '
+                         'true).';
+    END IF;
     PERFORM pg_catalog.set_config('client_min_messages', 'warning', true);
 END
 $pgsm$;

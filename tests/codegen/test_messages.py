@@ -78,6 +78,8 @@ CASES = (
     (swap('pg: "15"', "pg: 15"), "13: column query: pg must be a text (quote it)"),
     (swap('pg: "15"', 'pg: "16"'), "13: column query: unknown pg 16 (known: 15, 17, 18)"),
     (swap("private: true", "private: perhaps"), "14: column query: private must be a boolean"),
+    (swap("private: true", "private: true\n    statistics: true"),
+     "15: column query: statistics of a private column would tell what is in it"),
     (swap("unit: text", "unit: [a]"), "10: column query: unit must be a text"),
     (swap("statement.\"", "statement\""),
      "19: column query: doc is not a sentence (no full stop at its end)"),

@@ -18,7 +18,8 @@ STATES = {
     "ERRCODE_WARNING_DEPRECATED_FEATURE": "01P01", "ERRCODE_INVALID_PARAMETER_VALUE": "22023",
     "ERRCODE_DATA_CORRUPTED": "XX001", "for_file_access": "by the cause", "LOG": "00000", "NOTICE": "00000",
     "WARNING": "01000", "null_value_not_allowed": "22004", "undefined_object": "42704",
-    "insufficient_privilege": "42501", "duplicate_schema": "42P06", "ERRCODE_T_R_SERIALIZATION_FAILURE": "40001",
+    "insufficient_privilege": "42501", "ERRCODE_INSUFFICIENT_PRIVILEGE": "42501",
+    "ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED": "39P01", "duplicate_schema": "42P06", "ERRCODE_T_R_SERIALIZATION_FAILURE": "40001",
 }
 
 

@@ -28,3 +28,14 @@ SELECT sum(calls) FROM pg_stat_monitor WHERE query = 'fed';
 -- Each has its own off.
 SELECT replace(name, 'pg_stat_monitor.', '') AS name, current_setting(name) AS value, min_val AS off
 FROM pg_settings WHERE name LIKE 'pg\_stat\_monitor.pgsm\_history%' ORDER BY name COLLATE "C";
+
+-- A schema of the name that days are made in, but not ours, is left alone.
+DROP EXTENSION pg_stat_monitor;
+CREATE SCHEMA pgsm_history;
+CREATE EXTENSION pg_stat_monitor;
+SELECT count(*) FROM pg_stat_monitor_default;
+DROP EXTENSION pg_stat_monitor;
+DROP SCHEMA pgsm_history;
+CREATE EXTENSION pg_stat_monitor;
+DROP EXTENSION pg_stat_monitor;
+SELECT to_regnamespace('pgsm_history') AS left_behind;

@@ -126,6 +126,18 @@ ANALYZE pg_stat_monitor_default;
 SELECT regexp_replace(s, '^Bitmap Heap|^Index', 'By index:') AS scan
 FROM scans('SELECT * FROM pgsm_2_3.pg_stat_monitor') AS s ORDER BY 1;
 
+-- The extension moves to another schema, and what is apart stays what it was.
+CREATE SCHEMA moved;
+ALTER EXTENSION pg_stat_monitor SET SCHEMA pgsm_2_3;
+ALTER EXTENSION pg_stat_monitor SET SCHEMA moved;
+SELECT 'moved.pg_stat_monitor'::regclass, count(*) FILTER (WHERE d.objid = 'pgsm_2_3.pg_stat_monitor'::regclass) AS view,
+       count(*) FILTER (WHERE d.objid = 'pgsm_2_3.histogram'::regproc) AS histogram
+FROM pg_depend AS d WHERE d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pg_stat_monitor');
+SELECT count(*) > 0 AS rows FROM pgsm_2_3.pg_stat_monitor;
+SELECT moved.pg_stat_monitor_serve_2_3('regress_pgsm_tool');
+ALTER EXTENSION pg_stat_monitor SET SCHEMA public;
+DROP SCHEMA moved;
+
 -- A user's view on it is in the way of dropping, and nothing else.
 CREATE VIEW mine AS SELECT calls FROM pgsm_2_3.pg_stat_monitor;
 DROP EXTENSION pg_stat_monitor;

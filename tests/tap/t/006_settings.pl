@@ -36,6 +36,7 @@ my %default = (
     pgsm_query_shared_buffer => '1MB',
     pgsm_histogram_buckets => '20',
     pgsm_track => 'top',
+    pgsm_track_minimum => 'none',
     pgsm_track_utility => 'on',
     pgsm_track_planning => 'off',
     pgsm_normalized_query => 'off',

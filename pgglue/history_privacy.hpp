@@ -1,0 +1,24 @@
+// What keeps the stored rows of others from whoever may not see them. See history_privacy.cpp.
+#pragma once
+
+#include "pgglue/history_days.hpp"
+#include "pgglue/pg.hpp"
+
+namespace pgsm::glue {
+
+/// Gives a table that was just made like pg_stat_monitor what LIKE does not copy: policies, the check of
+/// DELETE and TRUNCATE, no statistics of what is private, and no privileges for anybody but its owner. For
+/// SPI.
+void protect_table(Oid oid);
+
+/// Whether PostgreSQL keeps or may gather statistics of the relation that would tell what is private.
+bool has_telling_statistics(Oid oid);
+
+/// Removes them and has no more gathered, of the relation alone. For SPI.
+void remove_telling_statistics(Oid oid);
+
+/// Keeps what somebody granted on days of ours out of dumps: where they are restored, there are no such days,
+/// and the GRANT would fail. For SPI.
+void hide_grants_from_dumps(const History& history);
+
+}  // namespace pgsm::glue
