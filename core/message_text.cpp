@@ -96,14 +96,19 @@ private:
     }
 
     /// Hides a quoted piece as a whole, or lets its characters pass. A value may have quotes in it: it ends with
-    /// the last, or nobody knows where.
+    /// the last, or, where one is missing, nobody knows where.
     bool hide_quoted(MessageQuotes quotes) noexcept {
         std::size_t end = at_ + 1;
         while (end < message_.size() && message_[end] != '"') ++end;
         closing_ = end;
         if (shows(part(message_, at_ + 1, end), quotes)) return false;
-        for (std::size_t i = end; i < message_.size(); ++i)
-            if (message_[i] == '"' || quotes == MessageQuotes::unknown) end = i;
+        std::size_t count = 1;
+        for (std::size_t i = at_ + 1; i < message_.size(); ++i) {
+            if (message_[i] != '"') continue;
+            end = i;
+            ++count;
+        }
+        if (count % 2 != 0) end = message_.size();
         put("\"...\""_w);
         at_ = std::min(end + 1, message_.size());
         return true;

@@ -26,6 +26,7 @@ extern "C" {
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
 #include "nodes/makefuncs.h"
+#include "nodes/value.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
@@ -45,7 +46,7 @@ namespace {
 
 /// State of a scan node, in the query's memory context.
 struct LiveScan {
-    bool through_parent;  ///< the query names pg_stat_monitor, whose policy filters; not the partition
+    bool through_parent;  ///< the query names pg_stat_monitor, not the partition
     bool reads_all;       ///< the reader may see everybody's rows
     Oid reader;
     bool absent;           ///< no shared memory, and that has been said
@@ -196,10 +197,12 @@ static void pgsm_GetForeignPaths(PlannerInfo* root, RelOptInfo* rel, Oid) {
 
 static ForeignScan* pgsm_GetForeignPlan(PlannerInfo* root, RelOptInfo* rel, Oid foreign_table, ForeignPath*,
                                         List* tlist, List* clauses, Plan* outer_plan) {
-    // Nothing about a role: a plan outlives SET ROLE. Who reads is asked when the plan runs.
+    // Of roles only the owner of a view that reads for its users, for a plan outlives SET ROLE: who else reads is
+    // asked when the plan runs.
     const bool through_parent = is_through_parent(root, rel, foreign_table);
     return make_foreignscan(tlist, extract_actual_clauses(clauses, false), rel->relid, NIL,
-                            list_make1_int(through_parent), NIL, NIL, outer_plan);
+                            list_make2(makeInteger(through_parent), makeInteger(static_cast<int>(rel->userid))), NIL, NIL,
+                            outer_plan);
 }
 
 // A worker sees what its leader's snapshot sees, and one process runs the whole scan.
@@ -209,9 +212,11 @@ static void pgsm_BeginForeignScan(ForeignScanState* node, int eflags) {
     if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0) return;
     const ForeignScan* plan = reinterpret_cast<const ForeignScan*>(node->ss.ps.plan);
     LiveScan* scan = static_cast<LiveScan*>(palloc0(sizeof(LiveScan)));
-    scan->through_parent = linitial_int(plan->fdw_private) != 0;
-    scan->reader = GetUserId();
-    scan->reads_all = scan->through_parent || is_member_of_role(scan->reader, ROLE_PG_READ_ALL_STATS);
+    scan->through_parent = intVal(linitial(plan->fdw_private)) != 0;
+    const Oid as_owner = static_cast<Oid>(intVal(lsecond(plan->fdw_private)));
+    scan->reader = OidIsValid(as_owner) ? as_owner : GetUserId();
+    // The policy does not hold for a table's owner, who may be an ordinary role: so this does, whatever it says.
+    scan->reads_all = is_member_of_role(scan->reader, ROLE_PG_READ_ALL_STATS);
     scan->attributes = RelationGetDescr(node->ss.ss_currentRelation)->natts;
     scan->source = map_columns(node->ss.ss_currentRelation);
     find_unwanted(plan, *scan);

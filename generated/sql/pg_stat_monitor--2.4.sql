@@ -414,7 +414,7 @@ BEGIN
         SELECT 'ALTER TABLE pg_stat_monitor '
                || pg_catalog.string_agg(pg_catalog.format('ALTER COLUMN %I SET STATISTICS 0', a.attname), ', ')
         FROM pg_catalog.pg_attribute AS a
-        WHERE a.attrelid = 'pg_stat_monitor'::regclass AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE a.attrelid = 'pg_stat_monitor'::regclass::oid AND a.attnum > 0 AND NOT a.attisdropped
           AND a.attname <> ALL (ARRAY[
               'bucket',
               'bucket_start_time',
@@ -593,9 +593,9 @@ $late$, '@home@', home);
         END LOOP;
         GRANT USAGE ON SCHEMA pgsm_2_3 TO PUBLIC;
     ELSIF NOT EXISTS (SELECT FROM pg_depend AS d
-                      WHERE d.classid = 'pg_namespace'::regclass
+                      WHERE d.classid = 'pg_namespace'::regclass::oid
                         AND d.objid = to_regnamespace('pgsm_2_3')
-                        AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = extension) THEN
+                        AND d.refclassid = 'pg_extension'::regclass::oid AND d.refobjid = extension) THEN
         RAISE duplicate_schema USING
             MESSAGE = 'schema "pgsm_2_3" does not belong to extension pg_stat_monitor',
             HINT = 'Rename or drop it, and try again.';
@@ -906,8 +906,8 @@ $function$, '@home@', home);
         FOR command IN
             SELECT pg_catalog.format('REVOKE ALL ON %s FROM %s CASCADE', o.object, pg_catalog.string_agg(DISTINCT
                        CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::pg_catalog.regrole::text END, ', '))
-            FROM (SELECT 'TABLE ' || c.oid::regclass, c.relowner, c.relacl FROM pg_class AS c
-                  WHERE c.oid = 'pgsm_2_3.pg_stat_monitor'::regclass) AS o(object, owner, acl),
+            FROM (SELECT 'TABLE ' || c.oid::regclass::text, c.relowner, c.relacl FROM pg_class AS c
+                  WHERE c.oid = 'pgsm_2_3.pg_stat_monitor'::regclass::oid) AS o(object, owner, acl),
                  pg_catalog.aclexplode(o.acl) AS g
             WHERE g.grantee <> o.owner
             GROUP BY o.object
@@ -944,9 +944,11 @@ $function$, '@home@', home);
                      THEN s.boot_val ELSE s.reset_val END
          FROM pg_settings AS s WHERE s.name = 'search_path'));
     IF path !~ '^\s*"?pgsm_2_3"?\s*(,|$)' THEN
-        -- Kept at the function's end only for the role: the function has a search_path of its own.
+        command := format('ALTER ROLE %I IN DATABASE %I SET search_path FROM CURRENT', role, current_database());
+        -- For the one command alone: what stands behind it must not find anybody's functions in the role's path.
         PERFORM set_config('search_path', concat_ws(', ', 'pgsm_2_3', nullif(btrim(path), '')), true);
-        EXECUTE format('ALTER ROLE %I IN DATABASE %I SET search_path FROM CURRENT', role, current_database());
+        EXECUTE command;
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     END IF;
 
     EXECUTE format('SELECT export_database FROM %s.pg_stat_monitor_status_internal()', home)
@@ -973,18 +975,18 @@ BEGIN
         SELECT pg_catalog.format('REVOKE ALL ON %s FROM %s CASCADE', o.object, pg_catalog.string_agg(DISTINCT
                    CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::pg_catalog.regrole::text END, ', '))
         FROM (
-            SELECT 'TABLE ' || c.oid::regclass, c.relowner, c.relacl FROM pg_catalog.pg_class AS c
-            JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid
-            WHERE d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = extension
+            SELECT 'TABLE ' || c.oid::regclass::text, c.relowner, c.relacl FROM pg_catalog.pg_class AS c
+            JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_class'::regclass::oid AND d.objid = c.oid
+            WHERE d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::regclass::oid AND d.refobjid = extension
             UNION ALL
-            SELECT 'SCHEMA ' || n.oid::regnamespace, n.nspowner, n.nspacl FROM pg_catalog.pg_namespace AS n
-            JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_namespace'::regclass AND d.objid = n.oid
-            WHERE d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.refobjid = extension
+            SELECT 'SCHEMA ' || n.oid::regnamespace::text, n.nspowner, n.nspacl FROM pg_catalog.pg_namespace AS n
+            JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_namespace'::regclass::oid AND d.objid = n.oid
+            WHERE d.deptype = 'e' AND d.refclassid = 'pg_catalog.pg_extension'::regclass::oid AND d.refobjid = extension
             UNION ALL
-            SELECT 'FUNCTION ' || p.oid::regprocedure, p.proowner, p.proacl FROM pg_catalog.pg_proc AS p
-            WHERE p.oid IN ('pg_stat_monitor_export()'::regprocedure, 'pg_stat_monitor_serve_2_3(name)'::regprocedure,
-                            'pg_stat_monitor_reset()'::regprocedure,
-                            'pg_stat_monitor_fdw_handler()'::regprocedure)) AS o(object, owner, acl),
+            SELECT 'FUNCTION ' || p.oid::regprocedure::text, p.proowner, p.proacl FROM pg_catalog.pg_proc AS p
+            WHERE p.oid IN ('pg_stat_monitor_export()'::regprocedure::oid, 'pg_stat_monitor_serve_2_3(name)'::regprocedure::oid,
+                            'pg_stat_monitor_reset()'::regprocedure::oid,
+                            'pg_stat_monitor_fdw_handler()'::regprocedure::oid)) AS o(object, owner, acl),
              pg_catalog.aclexplode(o.acl) AS g
         WHERE g.grantee <> o.owner
         GROUP BY o.object

@@ -19,9 +19,9 @@ RESET enable_seqscan;
 RESET enable_bitmapscan;
 SELECT count(*) AS rows, count(DISTINCT queryid) AS ids, count(DISTINCT planid) AS plans
 FROM pg_stat_monitor WHERE query LIKE 'SELECT n AS p02%';
--- Other constants, the same plan: for EXPLAIN's own numbers are none.
-SELECT n AS p08 FROM numbers WHERE n < 10 AND n <> ALL (SELECT 5 + random()::int) AND n::numeric(5,2) <> 2.5;
-SELECT n AS p08 FROM numbers WHERE n < 77 AND n <> ALL (SELECT 6 + random()::int) AND n::numeric(5,2) <> 3.75;
+-- Other constants, the same plan; the numbers of a type are none.
+SELECT n AS p08 FROM numbers WHERE n < 10 AND n::numeric(5,2) <> 2.5;
+SELECT n AS p08 FROM numbers WHERE n < 77 AND n::numeric(5,2) <> 3.75;
 SELECT calls, query_plan FROM pg_stat_monitor WHERE query LIKE 'SELECT n AS p08%';
 -- At most 1023 bytes.
 SELECT format('SELECT upper(%L) FROM numbers WHERE %s', 'p03', string_agg(format('n <> %s + length(%L)', i, 'ä'), ' AND '))

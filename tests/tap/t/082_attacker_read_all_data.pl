@@ -150,7 +150,7 @@ $reader->nothing(
     'nothing in pg_statistic',
     q{SELECT stavalues1, stavalues2, stavalues3 FROM pg_statistic},
     control => []);
-is(ask($node, "SELECT count(*) FROM pg_stats WHERE tablename = 'pg_stat_monitor_default' AND attname = 'calls'"),
+is(ask($node, "SELECT count(*) FROM pg_stats WHERE tablename = 'pg_stat_monitor_default' AND attname = 'queryid'"),
     1, 'though the tables were analyzed');
 $reader->nothing('nothing in pg_statistic_ext_data', 'SELECT d::text FROM pg_statistic_ext_data AS d', control => []);
 for my $from ($day, 'pg_stat_monitor_default', $live)
