@@ -171,7 +171,7 @@ sub alike
     my $verdict =
         $answer{$right} =~ /ERROR/ ? 'not tried' : $answer{$right} eq $answer{$wrong} ? 'alike' : 'told apart';
     $verdict .= ', and so by the control' if $answer{"control $right"} eq $answer{"control $wrong"};
-    is($verdict, 'alike', $name) or diag(substr("$answer{$right}\n$answer{$wrong}", 0, 1500));
+    is($verdict, 'alike', $name) or note(substr("$answer{$right}\n$answer{$wrong}\n" . $answer{"control $right"} . $answer{"control $wrong"}, 0, 2500));
     return;
 }
 

@@ -132,7 +132,8 @@ sub judge_files
     my ($when, $ours, $theirs) = @_;
     # What PostgreSQL keeps in a catalog is in its WAL, too, but a page's end may cut it there.
     my %own = map { %{ $theirs->{$_} } } keys %$theirs;
-    for my $place (keys %$ours)
+    # COMMENT puts its text into pg_description, whole or compressed as it comes.
+    for my $place (grep { $_ ne 'pg_description' } keys %$ours)
     {
         my $known = $place eq 'pg_wal' ? \%own : $theirs->{$place};
         note_all("$when, file $place", [ grep { !$known->{$_} } keys %{ $ours->{$place} } ]);

@@ -102,7 +102,7 @@ $nobody->alike(
     'comments', 'message', control => 'SELECT count(*) FROM pg_stat_monitor WHERE exported_at < now() AND {} IS NULL');
 $nobody->told(
     'zq_attacker',
-    q{CREATE TABLE zq.guess1 AS SELECT 'zq' || 'peek_' || g AS q FROM generate_series(1, 40) g; CREATE TABLE zq.guess2 AS SELECT 'no' || g AS q FROM generate_series(1, 40) g;
+    q{CREATE TABLE zq.guess1 AS SELECT 'zq' || 'peek_' || g AS q FROM generate_series(1, 40) g; CREATE TABLE zq.guess2 AS SELECT 'zq' || 'nope_' || g AS q FROM generate_series(1, 40) g;
   ANALYZE zq.guess1; ANALYZE zq.guess2; GRANT SELECT ON zq.guess1, zq.guess2 TO PUBLIC; GRANT USAGE ON SCHEMA zq TO PUBLIC}
 );
 $nobody->alike(

@@ -62,10 +62,7 @@ for my $from ('pg_stat_monitor', $live, @stored, 'pg_stat_monitor_internal()')
     } ('zq', 'no');
     is($right, $wrong, "$from: DELETE does not tell whether a row is there");
 }
-$app->alike(
-    "$day: the estimate",
-    "EXPLAIN SELECT * FROM $day WHERE query < '{}'",
-    '!!!!', 'zzzz', control => q{SELECT count(*) FROM pg_stat_monitor WHERE query < '{}' COLLATE "C"});
+$app->refused("$day: the estimate", "EXPLAIN SELECT * FROM $day WHERE query < 'zzzz'", '42501');
 
 # Destroying and forging: for whom pg_stat_monitor_reset() is, and for nobody else.
 my $count = sub {
@@ -198,7 +195,11 @@ $mallory->nothing(
     control => ["SELECT query FROM $live"]);
 unlike($mallory->told('zq_nobody', 'SELECT query FROM zq.shown'), qr/zqpeek/, 'nor does a third role read them there');
 $mallory->nothing('the row function', 'SELECT m::text FROM pg_stat_monitor_internal() AS m');
-$mallory->nothing('the view of 2.3', "SELECT m::text FROM pgsm_2_3.pg_stat_monitor AS m WHERE NOT bucket_done");
+# The view reads as the table's owner: of live rows it shows his own, to whoever asks.
+$mallory->nothing(
+    'the view of 2.3',
+    "SELECT m::text FROM pgsm_2_3.pg_stat_monitor AS m WHERE NOT bucket_done",
+    control => []);
 my $nobody = attacker($node, 'zq_nobody');
 $nobody->nothing("a role with nothing: $_", "SELECT m::text FROM $_ AS m")
     for ('public.pg_stat_monitor', 'pgsm_2_3.pg_stat_monitor', 'pg_stat_monitor_internal()');
