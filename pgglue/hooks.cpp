@@ -213,6 +213,8 @@ extern "C" [[gnu::hot]] void pgsm_ExecutorFinish(QueryDesc* query_desc) {
 extern "C" [[gnu::hot]] void pgsm_ExecutorEnd(QueryDesc* query_desc) {
     ActiveQuery* query = newest_query != nullptr ? find_query(query_desc) : nullptr;
     if (query != nullptr) end_query(query, query_desc);
+    // What fails from here on is the string's next statement.
+    if (nesting_level == 0) parsed_statement.ended = true;
     if (prev_executor_end)
         prev_executor_end(query_desc);
     else
