@@ -1,5 +1,5 @@
-// The rules come from PostgreSQL's grammar; tests/tap/t/031_forgotten.pl compares the result with the parser's
-// own list.
+// The rules come from PostgreSQL's grammar; tests/tap/t/031_forgotten.pl compares the result with the
+// parser's own list.
 #include "core/api.hpp"
 
 #include "pgglue/constant_guess.hpp"
@@ -133,7 +133,8 @@ bool is_position(const Words& tokens, int i, const Level& level) {
                          (level.parens == Parens::kQuery && level.clause != Clause::kOther);
     if (!in_list || !tokens[i].whole || !separates_positions(tokens[i - 1])) return false;
     const Word& behind = tokens[i + 1];
-    return behind.kind == TokenKind::end || behind.symbol == ',' || behind.symbol == ')' || behind.symbol == ';' ||
+    return behind.kind == TokenKind::end || behind.symbol == ',' || behind.symbol == ')' ||
+           behind.symbol == ';' ||
            is_one_of(behind, "asc", "desc", "nulls", "using", "limit", "offset", "fetch", "for", "union",
                      "intersect", "except", "having", "window", "order", "returning");
 }
@@ -141,8 +142,8 @@ bool is_position(const Words& tokens, int i, const Level& level) {
 /// True when an operand ends with this token, so that a minus behind it takes away.
 bool ends_operand(const Word& token) {
     if (token.keyword == nullptr)
-        return token.symbol == ')' || token.symbol == ']' || is_name(token) || token.kind == TokenKind::parameter ||
-               is_number(token) || is_string(token);
+        return token.symbol == ')' || token.symbol == ']' || is_name(token) ||
+               token.kind == TokenKind::parameter || is_number(token) || is_string(token);
     if (is_one_of(token, "end", "null", "true", "false", "user", "current_date", "current_time", "localtime",
                   "current_timestamp", "localtimestamp"))
         return true;
@@ -191,15 +192,65 @@ int constant_length(const Words& tokens, int i, const Level& level) {
     return !(tokens[bracket].symbol == '[' && is_type_name(tokens, bracket - 1, level.parens));
 }
 
+/// Tokens of a type's name at `i`, modifiers included; 0: none, or an array's.
+int type_length(const Words& tokens, int i) {
+    int at = i;
+    while (is_name(tokens[at]) || tokens[at].symbol == '.' ||
+           (tokens[at].keyword != nullptr && !is_keyword(tokens[at], "as")) ||
+           (tokens[at].symbol == '(' && at > i)) {
+        if (tokens[at].symbol == '(') {
+            do ++at;
+            while (is_number(tokens[at]) || tokens[at].symbol == ',');
+            if (tokens[at].symbol != ')') return 0;
+        }
+        ++at;
+    }
+    return tokens[at].symbol == '[' ? 0 : at - i;
+}
+
+constexpr int kMostCasts = 20;  // one within the other
+
+/// Tokens of an element that 18 squashes: a constant or a parameter, also cast. 0: something else.
+int element_length(const Words& tokens, int i, int casts = 0) {
+    if (casts > kMostCasts) return 0;
+    const bool cast = is_keyword(tokens[i], "cast") && tokens[i + 1].symbol == '(';
+    int at = i;
+    if (cast || tokens[i].symbol == '(') {
+        at += cast ? 2 : 1;
+        const int inner = element_length(tokens, at, casts + 1);
+        at += inner;
+        const int type = cast && is_keyword(tokens[at], "as") ? type_length(tokens, at + 1) : 0;
+        if (type > 0) at += type + 1;
+        if (inner == 0 || (cast && type == 0) || tokens[at++].symbol != ')') return 0;
+    } else if (tokens[i].kind == TokenKind::parameter) {
+        ++at;
+    } else if (const int constant = constant_length(tokens, i, {Parens::kOther, Clause::kOther});
+               constant > 0) {
+        at += constant;
+    } else {
+        const int type = type_length(tokens, i);
+        if (type == 0 || !is_string(tokens[i + type])) return 0;
+        at += type + 1;
+        while (is_keyword(tokens[i], "interval") &&
+               is_one_of(tokens[at], "year", "month", "day", "hour", "minute", "second", "to"))
+            ++at;
+    }
+    while (is_cast(tokens[at])) {
+        const int type = type_length(tokens, at + 1);
+        if (type == 0) return 0;
+        at += type + 1;
+    }
+    return at - i;
+}
+
 /// IN (1, 2) and ARRAY[1, 2]: how many tokens there are behind the opening one at `i` if all of it is a list
-/// of two or more constants and parameters; else 0.
+/// of two or more elements that are squashed; else 0.
 int list_length(const Words& tokens, int i) {
     const bool in = tokens[i].symbol == '(' && is_keyword(tokens[i - 1], "in");
     const bool array = tokens[i].symbol == '[' && is_keyword(tokens[i - 1], "array");
     if (!PGSM_SQUASHES_LISTS || !(in || array)) return 0;
-    const Level expression{Parens::kOther, Clause::kOther};
     for (int at = i + 1, elements = 1;; ++at, ++elements) {
-        const int length = tokens[at].kind == TokenKind::parameter ? 1 : constant_length(tokens, at, expression);
+        const int length = element_length(tokens, at);
         if (length == 0) return 0;
         at += length;
         if (tokens[at].symbol == (in ? ')' : ']')) return elements > 1 ? at - i - 1 : 0;
@@ -234,7 +285,7 @@ int guess_constants(const Tokens& tokens, ConstantsOf of, const NotedConstants* 
     NotedReader reader{tokens, noted};
     const bool guess_all = noted == nullptr && of == ConstantsOf::query;
     // Where a list is squashed parameters are numbered anew, with the constants.
-    const bool renumber = guess_all && has_list(words);
+    const bool renumber = noted == nullptr && has_list(words);
     int param = noted == nullptr && !renumber ? highest_param(tokens) : 0;
     Level levels[kMostLevels];
     int depth = 0;
@@ -259,16 +310,18 @@ int guess_constants(const Tokens& tokens, ConstantsOf of, const NotedConstants* 
             continue;
         }
         enter_clause(words, i, level);
-        const int list = guess_all ? list_length(words, i - 1) : 0;
+        const int list = noted == nullptr ? list_length(words, i - 1) : 0;
         int length = list;
         if (length == 0 && renumber && words[i].kind == TokenKind::parameter) length = 1;
-        if (length == 0 && (guess_all || is_number(words[i]) || is_string(words[i]) || words[i].symbol == '-'))
+        if (length == 0 &&
+            (guess_all || is_number(words[i]) || is_string(words[i]) || words[i].symbol == '-'))
             length = constant_length(words, i, level);
         if (length == 0) continue;
+        // All between the parentheses of a list goes.
         here = {static_cast<uint32>(i),
                 static_cast<uint32>(length),
-                tokens.all[i].begin,
-                tokens.all[i + length - 1].end,
+                list > 0 ? tokens.all[i - 1].end : tokens.all[i].begin,
+                list > 0 ? tokens.all[i + length].begin : tokens.all[i + length - 1].end,
                 noted != nullptr ? reader.next_param() : ++param,
                 list > 0};
         ++count;

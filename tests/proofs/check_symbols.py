@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 # What a compiler may call for plain C++ without asking, and the C library's arithmetic.
-CORE_MAY_CALL = {"memcpy", "memmove", "memset", "memcmp", "strlen", "log", "exp", "sqrt",
+CORE_MAY_CALL = {"memcpy", "memmove", "memset", "memcmp", "memchr", "strlen", "log", "exp", "sqrt",
                  "_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail"}
 
 

@@ -27,7 +27,7 @@ SELECT a FROM t1 WHERE a = /* 7 */ 8 -- 9
     AND b = 'z';
 CREATE TABLE made AS SELECT 10 AS utility_text;
 SET search_path = "$user", public;
-SELECT query FROM pg_stat_monitor WHERE query !~ 'pg_stat_monitor' ORDER BY query COLLATE "C";
+SELECT replace(query, '"$user"', '$1') AS query FROM pg_stat_monitor WHERE query !~ 'pg_stat_monitor' ORDER BY query COLLATE "C";
 
 -- One statement, three ways to send it: one id, one text. With parameters and constants the constants count on.
 SELECT FROM pg_stat_monitor_reset();

@@ -20,8 +20,12 @@ RESET enable_bitmapscan;
 SELECT count(*) AS rows, count(DISTINCT queryid) AS ids, count(DISTINCT planid) AS plans
 FROM pg_stat_monitor WHERE query LIKE 'SELECT n AS p02%';
 -- Other constants, the same plan; the numbers of a type are none.
+SET enable_bitmapscan = off;
+SET enable_indexscan = off;
 SELECT n AS p08 FROM numbers WHERE n < 10 AND n::numeric(5,2) <> 2.5;
 SELECT n AS p08 FROM numbers WHERE n < 77 AND n::numeric(5,2) <> 3.75;
+RESET enable_bitmapscan;
+RESET enable_indexscan;
 SELECT calls, query_plan FROM pg_stat_monitor WHERE query LIKE 'SELECT n AS p08%';
 -- At most 1023 bytes.
 SELECT format('SELECT upper(%L) FROM numbers WHERE %s', 'p03', string_agg(format('n <> %s + length(%L)', i, 'ä'), ' AND '))

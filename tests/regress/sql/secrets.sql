@@ -34,7 +34,7 @@ SELECT connect_to('host=h password=SESAME'), connect_to('postgresql://u:SESAME@h
 SELECT connect_to(E'host=h pass\167ord=SESAME'), connect_to('https://h/path');
 SELECT connect_to("host=h password=SESAME");
 SELECT 'postgresql://u:SESAME@h/db'::integer;
-/* password=SESAME */ SELECT 2 -- pwd: SESAME
+SELECT /* password=SESAME */ 2 -- pwd: SESAME
 ;
 /* kept */ SELECT 3;
 SELECT query, message, calls FROM kept ORDER BY query COLLATE "C", message;

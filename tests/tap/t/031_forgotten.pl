@@ -32,6 +32,8 @@ SELECT 'it''s', 'two'
 SELECT n FROM t WHERE n IN (1, 2, 3) AND s LIKE 'a%' ESCAPE '!';
 SELECT n FROM t WHERE n NOT IN (-1, +2) AND s IN ( 'x', NULL ) AND n IN (5) OR n IN (n, 7) OR n IN (1, 1 + 1);
 SELECT 4 = ANY (ARRAY[ 1, -2 ]), ARRAY[n, 3], ARRAY[true, false], n IN (SELECT 1) FROM t WHERE d IN (1.5, 2);
+SELECT n FROM t WHERE n IN (1::bigint, cast(2 AS int), ('3'), (4)::numeric(5)) AND interval '1 d' IN ( interval '1' day, '2 h' );
+SELECT n FROM t WHERE n IN ((ARRAY[1,2])[1], 2) OR s = ANY (ARRAY['a'::text, date '2020-01-01'::text, upper('b')]);
 SELECT (ARRAY[1,2,3])[2], '{1,2}'::int[], ARRAY[[1],[2]]::int[2][1];
 SELECT CASE WHEN n > 5 THEN 'big' WHEN n = 0 THEN NULL ELSE 'small' END FROM t;
 SELECT n FROM (SELECT n FROM t ORDER BY 1 LIMIT 3) q WHERE n <> 9;

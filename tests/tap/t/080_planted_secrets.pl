@@ -135,7 +135,8 @@ sub judge_files
     # COMMENT puts its text into pg_description, whole or compressed as it comes.
     for my $place (grep { $_ ne 'pg_description' } keys %$ours)
     {
-        my $known = $place eq 'pg_wal' ? \%own : $theirs->{$place};
+        # The same for a page of the functions' catalog that one of the servers has pruned.
+        my $known = $place =~ /^pg_(wal|proc)$/ ? \%own : $theirs->{$place};
         note_all("$when, file $place", [ grep { !$known->{$_} } keys %{ $ours->{$place} } ]);
     }
     return;

@@ -48,6 +48,8 @@ for my $role (
     '10', '-', '0', 'x.y', 'A "quoted" one', 'public2',
     "back\\slash", 'zq_victim ', 'current_user', 'l' x 63, "new\nline")
 {
+    # 19 has no such names.
+    next if $role =~ /\n/ && $node->pg_version->major >= 19;
     my $quoted = '"' . ($role =~ s/"/""/gr) . '"';
     ask($node, "CREATE ROLE $quoted LOGIN");
     my $odd = attacker($node, $role);
