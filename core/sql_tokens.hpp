@@ -1,7 +1,7 @@
 // The tokens of an SQL text, with the boundaries that PostgreSQL's own scanner gives them. Ours, because the
 // server's can't be asked where a text is most often needed: it raises errors for what it can't read (inside
 // the reporting of another error there is no way back from that) and tells the client about long names.
-// tests/tap/t/036_spellings.pl holds it against what pg_stat_statements makes of the same texts.
+// tests/tap/t/037_scanner.pl holds it against the server's.
 //
 // Only boundaries and kinds: no value is decoded, nothing is allocated, no text is refused but one whose
 // literal, quoted name or comment does not end.

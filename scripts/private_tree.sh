@@ -26,6 +26,10 @@ if [ -n "$build_dir" ]; then
         exit 1
     }
     exec 9>&-
+    # A module of the tests, in builds that have them.
+    if [ -f "$build_dir/tests/server/scanner_beside.so" ]; then
+        cp "$build_dir/tests/server/scanner_beside.so" "$dest$("$pg_config" --pkglibdir)"
+    fi
 fi
 
 bin=$dest$("$pg_config" --bindir)
