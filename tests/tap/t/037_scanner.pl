@@ -35,7 +35,8 @@ foreach my $strings ('on', 'off')
 {
     # 19 knows them no other way.
     next if $strings eq 'off' && $node->pg_version->major >= 19;
-    my $set = "SET client_min_messages = error; SET standard_conforming_strings = $strings; SET escape_string_warning = off;";
+    my $set = "SET client_min_messages = error; SET standard_conforming_strings = $strings;";
+    $set .= ' SET escape_string_warning = off;' if $strings eq 'off';
     my $compared = $texts / ($strings eq 'on' ? 1 : 4);
     ask($node, "$set CREATE TABLE different_$strings AS SELECT t, said FROM (SELECT t, scanner_beside(t) AS said "
         . "FROM generate_series(1, $compared) g, random_text($seed * 1000000000 + g) t) s WHERE said IS NOT NULL");
