@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """commands.py
 
-Types the SQL of README.md and docs/ word for word on a live server (psql, PG* environment): blocks of SQL, and what begins
-with SELECT between backquotes. What has a … in it is for the reader to complete, a text with $1 is one that is shown. TAP, one line a command.
+Types the SQL of README.md and docs/ word for word on a live server (psql, PG* environment): blocks of SQL, and what
+begins with SELECT between backquotes. What has a … in it is for the reader to complete, a text with $1 is one that is
+shown. TAP, one line a command.
 """
 from pathlib import Path
 import re
