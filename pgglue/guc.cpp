@@ -115,26 +115,29 @@ struct RealSetting {
 };
 
 const IntSetting kIntSettings[] = {
-    {"pgsm_max", "Shared memory for entries.", &pgsm_max, 2, 1, 10240, PGC_POSTMASTER, GUC_UNIT_MB, nullptr},
-    {"pgsm_query_max_len", "Longest query text that is kept; longer ones are cut.", &pgsm_query_max_len, 1536,
-     1024, INT_MAX, PGC_POSTMASTER, GUC_UNIT_BYTE, nullptr},
-    {"pgsm_max_buckets", "Ended buckets that stay in memory where nothing is exported.", &pgsm_max_buckets, 2,
-     1, 20000, PGC_POSTMASTER, 0, nullptr},
-    {"pgsm_bucket_time", "Length of a bucket.", &pgsm_bucket_time, 60, 1, INT_MAX, PGC_POSTMASTER, GUC_UNIT_S,
-     nullptr},
-    {"pgsm_histogram_buckets", "Cells of the response time histogram, outliers not counted.",
+    {"pgsm_max", "Shared memory reserved for statement entries.", &pgsm_max, 2, 1, 10240, PGC_POSTMASTER,
+     GUC_UNIT_MB, nullptr},
+    {"pgsm_query_max_len", "Maximum length of a stored query text; a longer one is truncated.",
+     &pgsm_query_max_len, 1536, 1024, INT_MAX, PGC_POSTMASTER, GUC_UNIT_BYTE, nullptr},
+    {"pgsm_max_buckets", "Number of ended buckets that stay in memory where nothing is exported.",
+     &pgsm_max_buckets, 2, 1, 20000, PGC_POSTMASTER, 0, nullptr},
+    {"pgsm_bucket_time", "Length of a time bucket.", &pgsm_bucket_time, 60, 1, INT_MAX, PGC_POSTMASTER,
+     GUC_UNIT_S, nullptr},
+    {"pgsm_histogram_buckets",
+     "Number of ranges of the response-time histogram, not counting those of outliers.",
      &pgsm_histogram_buckets, 20, 2, 50, PGC_POSTMASTER, 0, nullptr},
-    {"pgsm_query_shared_buffer", "Shared memory for query texts and names.", &pgsm_query_shared_buffer, 1024,
-     512, 10240000, PGC_POSTMASTER, GUC_UNIT_KB, nullptr},
+    {"pgsm_query_shared_buffer", "Shared memory reserved for query texts and names.",
+     &pgsm_query_shared_buffer, 1024, 512, 10240000, PGC_POSTMASTER, GUC_UNIT_KB, nullptr},
     {"pgsm_overflow_target", "Has no effect; kept for old configurations.", &unused_overflow_target, 1, 0, 1,
      PGC_POSTMASTER, 0, check_overflow_target},
-    {"pgsm_export_top_n", "Statements of a bucket that are exported one by one, by total execution time.",
+    {"pgsm_export_top_n",
+     "Number of statements of a bucket that are exported one by one, by total execution time.",
      &pgsm_export_top_n, 300, 1, 1000000, PGC_SIGHUP, 0, nullptr},
-    {"pgsm_history_retention", "Age at which stored statistics are dropped; 0: never.",
+    {"pgsm_history_retention", "Age after which stored statistics are dropped; 0 means never.",
      &pgsm_history_retention, 7 * 24 * 60, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN, nullptr},
-    {"pgsm_history_rollup_after", "Age at which stored statistics are merged into hours; 0: never.",
+    {"pgsm_history_rollup_after", "Age after which stored statistics are merged into hours; 0 means never.",
      &pgsm_history_rollup_after, 24 * 60, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN, nullptr},
-    {"pgsm_history_max_size", "Size at which the oldest stored statistics are dropped; 0: no limit.",
+    {"pgsm_history_max_size", "Size above which the oldest stored statistics are dropped; 0 means no limit.",
      &pgsm_history_max_size, 1024, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MB, nullptr},
 };
 
@@ -146,20 +149,21 @@ const BoolSetting kBoolSettings[] = {
      PGC_USERSET, nullptr},
     {"pgsm_track_application_names", "Has no effect; kept for old configurations.",
      &unused_track_application_names, true, PGC_USERSET, check_track_application_names},
-    {"pgsm_enable_pgsm_query_id", "Computes pgsm_query_id, which is equal across servers and databases.",
+    {"pgsm_enable_pgsm_query_id",
+     "Computes pgsm_query_id, which is the same on every server and in every database.",
      &pgsm_enable_pgsm_query_id, true, PGC_USERSET, nullptr},
-    {"pgsm_normalized_query", "Shows query texts with their constants replaced.", &pgsm_normalized_query,
-     true, PGC_USERSET, nullptr},
-    {"pgsm_enable_query_plan", "Records the plan of SELECT statements.", &pgsm_enable_query_plan, false,
-     PGC_USERSET, nullptr},
+    {"pgsm_normalized_query", "Shows query texts with $1, $2, ... instead of constants.",
+     &pgsm_normalized_query, true, PGC_USERSET, nullptr},
+    {"pgsm_enable_query_plan", "Records the execution plan of SELECT statements.", &pgsm_enable_query_plan,
+     false, PGC_USERSET, nullptr},
     {"pgsm_extract_comments", "Records the comments in query texts.", &pgsm_extract_comments, false,
      PGC_USERSET, nullptr},
 };
 
 const RealSetting kRealSettings[] = {
-    {"pgsm_histogram_min", "Lower bound of the response time histogram.", &pgsm_histogram_min, 1, 0,
+    {"pgsm_histogram_min", "Lower bound of the response-time histogram.", &pgsm_histogram_min, 1, 0,
      50000000},
-    {"pgsm_histogram_max", "Upper bound of the response time histogram.", &pgsm_histogram_max, 100000, 10,
+    {"pgsm_histogram_max", "Upper bound of the response-time histogram.", &pgsm_histogram_max, 100000, 10,
      50000000},
 };
 
@@ -193,12 +197,13 @@ void define_settings() {
     for (const RealSetting& s : kRealSettings)
         DefineCustomRealVariable(PGSM_NAME(s.name), s.description, nullptr, s.value, s.boot, s.min, s.max,
                                  PGC_POSTMASTER, GUC_UNIT_MS, nullptr, nullptr, nullptr);
-    DefineCustomEnumVariable("pg_stat_monitor.pgsm_track", "Which statements are recorded.", nullptr,
-                             &pgsm_track, kTrackTop, kTrackOptions, PGC_USERSET, 0, nullptr, assign_track,
-                             nullptr);
+    DefineCustomEnumVariable("pg_stat_monitor.pgsm_track",
+                             "Selects which statements are recorded: none, those that clients send, or all.",
+                             nullptr, &pgsm_track, kTrackTop, kTrackOptions, PGC_USERSET, 0, nullptr,
+                             assign_track, nullptr);
     DefineCustomEnumVariable("pg_stat_monitor.pgsm_track_minimum",
-                             "Statements that are recorded whatever pgsm_track says.", nullptr,
-                             &pgsm_track_minimum, kTrackNone, kTrackOptions, PGC_SIGHUP, 0, nullptr,
+                             "Selects which statements are recorded even where pgsm_track selects fewer.",
+                             nullptr, &pgsm_track_minimum, kTrackNone, kTrackOptions, PGC_SIGHUP, 0, nullptr,
                              assign_track_minimum, nullptr);
     DefineCustomStringVariable("pg_stat_monitor.pgsm_export_database",
                                "Database that ended buckets are exported into.",

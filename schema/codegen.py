@@ -2,7 +2,7 @@
 """Expands schema/columns.yaml into generated/ and docs/columns.md.
 
 Without options it writes what differs. --check writes nothing: it is silent when all is well, and prints
-the differences and the command that mends them when not (exit 1). Exit 77 (skipped test) without PyYAML or
+the differences and the command that fixes them when not (exit 1). Exit 77 (skipped test) without PyYAML or
 Jinja2.
 """
 
@@ -76,7 +76,7 @@ def differences(root: Path, outputs: dict) -> list:
 
 
 def write(root: Path, outputs: dict) -> None:
-    """Writes the files that differ; the others keep their time stamps, lest they be rebuilt for nothing."""
+    """Writes the files that differ; the others keep their time stamps, so that nothing is rebuilt for them."""
     for path, text in outputs.items():
         file = root / path
         if not file.exists() or file.read_text(encoding="utf-8") != text:
@@ -102,7 +102,7 @@ def main() -> int:
     lines = differences(options.root, outputs)
     if lines:
         print("\n".join(lines))
-        print(f"\ngenerated files differ from {SPEC}; to mend it: {FIX}")
+        print(f"\ngenerated files differ from {SPEC}; to fix it: {FIX}")
     return 1 if lines else 0
 
 

@@ -21,6 +21,13 @@ PAIRS = {
 INTERNAL_PAIRS = PAIRS | {("bigint", "inet"), ("text", "text_list"), ("text", "cells")}
 SQL_TYPES = tuple(sorted({sql for sql, _ in PAIRS}))
 CPP_TYPES = tuple(sorted({cpp for _, cpp in PAIRS}))
+# Units of numbers, and the words of which one has to be in the column's sentence.
+UNITS = {
+    "ms": ("milliseconds",), "blocks": ("blocks",), "bytes": ("bytes",), "count": ("number of",), "rows": ("rows",),
+    "records": ("records",), "pages": ("full-page images",), "functions": ("functions",), "workers": ("workers",),
+    "hash": ("hash",), "number": ("number",), "code": ("number",), "object id": ("object identifier",),
+}
+NUMBERS = ("i64", "i32", "u32", "f64", "cells")
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 
 
@@ -62,6 +69,11 @@ class Column:
     @property
     def late(self) -> bool:
         return int(self.pg) > BASE_MAJOR
+
+    @property
+    def comment(self) -> str:
+        """What is said of it where it stands alone."""
+        return self.doc + (f" NULL when {self.null_when}." if self.null_when else "")
 
     @property
     def served_sql(self) -> str:

@@ -1,5 +1,7 @@
 """What columns.yaml must look like: each column alone, and the columns beside each other."""
 
+import re
+
 import yaml
 
 import model
@@ -8,6 +10,8 @@ from reader import Reader
 REQUIRED = ("id", "name", "sql", "cpp", "group", "unit", "source", "merge", "pg", "doc")
 OPTIONAL = ("family", "role", "private", "statistics", "null_when", "not_null", "default", "internal", "view",
             "view_after", "view_sql", "served")
+# What only a reader of the whole list can follow; psql's \d+ and pg_description show each column's comment alone.
+LEANS = re.compile(r"\b(?:that|this|those|these) (?:role|database|name|text|plan|error|warning|bucket|row's)s?\b")
 
 
 def load(path, file_name: str) -> model.Spec:
@@ -118,6 +122,15 @@ def _check_alone(reader, keys, column):
         fail("view", "is in the 2.3 view but neither internal nor view_sql says where it comes from")
     if not column.doc.endswith("."):
         fail("doc", "doc is not a sentence (no full stop at its end)")
+    leans = LEANS.search(column.doc)
+    if leans:
+        fail("doc", f"doc leans on another column's sentence ({leans[0]})")
+    if column.cpp in model.NUMBERS:
+        if column.unit not in model.UNITS:
+            fail("unit", f"unknown unit {column.unit} of a number (known: {', '.join(model.UNITS)})")
+        words = model.UNITS[column.unit]
+        if not any(re.search(rf"\b{word}\b", column.doc, re.IGNORECASE) for word in words):
+            fail("doc", f"doc does not say the unit {column.unit} (in words: {', '.join(words)})")
     if column.private and column.statistics:
         fail("statistics", "statistics of a private column would tell what is in it")
     if (column.merge == "cells") != (column.cpp == "cells"):

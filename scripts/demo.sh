@@ -1,23 +1,37 @@
 #!/bin/bash
-# demo.sh [--keep]
+# demo.sh [--keep] [--built DIR]
 # The main job in one command: installs the packages, builds, starts a throw-away PostgreSQL server with the
 # library preloaded, runs a mixed load on it, exports, and prints what it cost and whether all was counted.
-# --keep leaves the server running. BUILD_DIR and PG_CONFIG as in build.sh. Fails when a count is wrong.
+# --keep leaves the server running. --built takes what is built in DIR, and installs no packages. BUILD_DIR (here
+# build-demo/ in the checkout) and PG_CONFIG as in build.sh. Fails when a count is wrong.
 set -euo pipefail
 
-keep=no
-case ${1:-} in
-    --keep) keep=yes ;;
-    '') ;;
-    *) echo "usage: $0 [--keep]" >&2; exit 2 ;;
-esac
-
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
-export BUILD_DIR=${BUILD_DIR:-$source_dir/build}
-"$source_dir/scripts/install_packages.sh"
-MESON_OPTIONS="-Dtests=false ${MESON_OPTIONS:-}" "$source_dir/scripts/build.sh"
+# A folder of its own: a build without the tests is of no use to whoever runs them, and theirs takes minutes.
+export BUILD_DIR=${BUILD_DIR:-$source_dir/build-demo}
+keep=no
+built=no
+while [ $# -gt 0 ]; do
+    case $1 in
+        --keep) keep=yes ;;
+        --built)
+            [ -f "${2:-}/build.ninja" ] || { echo "$0: no build in \"${2:-}\"" >&2; exit 2; }
+            built=yes
+            BUILD_DIR=$(cd "$2" && pwd)
+            shift
+            ;;
+        *) echo "usage: $0 [--keep] [--built DIR]" >&2; exit 2 ;;
+    esac
+    shift
+done
+
+if [ "$built" = no ]; then
+    "$source_dir/scripts/install_packages.sh"
+    MESON_OPTIONS="-Dtests=false ${MESON_OPTIONS:-}" "$source_dir/scripts/build.sh"
+fi
 # shellcheck source=scripts/private_server.sh
 . "$source_dir/scripts/private_server.sh"
+can_run_servers || { echo "$0: run as root, it needs Debian's user $server_user to run the server as" >&2; exit 77; }
 
 work=$(mktemp -d /tmp/pgsm-demo.XXXXXX)
 data=$work/data
@@ -99,11 +113,15 @@ echo
 awk -v bytes=$((with - without)) \
     'BEGIN { printf "Shared memory: %.2f MB. pg_stat_monitor 2.3 takes 276 MB.\n", bytes / 1048576 }'
 echo
-echo "The ten statements that took the most time, out of pg_stat_monitor:"
+echo "The ten statements that took the most time (constants are shown as \$1, \$2, …):"
 server_psql -d demo -P footer=off -P border=1 -c "
     SELECT sum(calls) AS calls, round(sum(total_exec_time)::numeric, 1) AS ms, sum(rows) AS rows,
-           left(regexp_replace(query, '\s+', ' ', 'g'), 72) AS query
-    FROM pg_stat_monitor GROUP BY 4 ORDER BY sum(total_exec_time) DESC LIMIT 10"
+           left(regexp_replace(min(query), '\s+', ' ', 'g'), 72) AS query
+    FROM pg_stat_monitor WHERE elevel = 0 GROUP BY queryid ORDER BY sum(total_exec_time) DESC LIMIT 10"
+echo "The statements that failed:"
+server_psql -d demo -P footer=off -P border=1 -c "
+    SELECT sum(calls) AS errors, sqlcode, message, query
+    FROM pg_stat_monitor WHERE elevel >= 21 GROUP BY 2, 3, 4 ORDER BY 1 DESC"
 
 # What ran is known from elsewhere: pgbench's own count, the errors that psql showed, PostgreSQL's count of
 # ANALYZE, the rows that the function left.
@@ -116,13 +134,13 @@ counts="
         (3, 'pgbench: INSERT', $mixed, 'INSERT INTO pgbench_history%'),
         (4, 'pgbench: BEGIN', $mixed, 'BEGIN%'),
         (5, 'pgbench: END', $mixed, 'END%'),
-        (6, 'failing statement', $failed, 'SELECT 1 / 0 AS failing%'),
+        (6, 'failing statement', $failed, 'SELECT \$1 / \$2 AS failing%'),
         (7, 'utility: ANALYZE', $analyzed, 'ANALYZE pgbench_branches%'),
         (8, 'function call', $steps, 'SELECT demo_step()%'),
         (9, 'nested UPDATE', $steps, 'UPDATE demo_counter%'),
         (10, 'nested INSERT', $logged, 'INSERT INTO demo_log%')) AS load (place, what, ran, pattern)
     ORDER BY place"
-echo "Executions that ran, and that were counted:"
+echo "How often each statement ran, by others' counts, and how often pg_stat_monitor has counted it:"
 server_psql -d demo -P footer=off -P border=1 -c "
     WITH counts AS ($counts)
     SELECT * FROM counts UNION ALL SELECT 'all', sum(ran), sum(counted) FROM counts"
@@ -139,6 +157,6 @@ else
     echo "It then says how to connect: psql -h DIRECTORY -p $port -U postgres demo"
 fi
 if [ "$wrong" -ne 0 ]; then
-    echo "$wrong kinds of statements were not counted exactly" >&2
+    echo "Not all was counted exactly: see the rows above in which ran and counted differ ($wrong)" >&2
     exit 1
 fi

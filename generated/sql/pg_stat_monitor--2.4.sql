@@ -298,77 +298,77 @@ CREATE TABLE pg_stat_monitor (
     exported_at timestamp with time zone NOT NULL DEFAULT pg_catalog.now()
 ) PARTITION BY RANGE (exported_at);
 COMMENT ON COLUMN pg_stat_monitor.bucket IS 'Number of the time bucket; it increases and is never used twice.';
-COMMENT ON COLUMN pg_stat_monitor.bucket_start_time IS 'Start of the bucket, the same instant in every row of the bucket.';
-COMMENT ON COLUMN pg_stat_monitor.userid IS 'Role that ran the statement.';
-COMMENT ON COLUMN pg_stat_monitor.username IS 'Name of that role when the statement was first seen in the bucket; empty when it could not be known.';
-COMMENT ON COLUMN pg_stat_monitor.dbid IS 'Database in which the statement ran.';
-COMMENT ON COLUMN pg_stat_monitor.datname IS 'Name of that database when the statement was first seen in the bucket; empty when it could not be known.';
-COMMENT ON COLUMN pg_stat_monitor.client_ip IS 'Address of the client, 127.0.0.1 for Unix sockets and background workers.';
-COMMENT ON COLUMN pg_stat_monitor.pgsm_query_id IS 'Hash of the normalised text without comments and extra white space, equal on every server.';
-COMMENT ON COLUMN pg_stat_monitor.queryid IS 'Query id computed by PostgreSQL, as in pg_stat_statements.';
-COMMENT ON COLUMN pg_stat_monitor.toplevel IS 'Whether the statement was sent by the client itself, not run inside another one.';
-COMMENT ON COLUMN pg_stat_monitor.top_queryid IS 'Query id of the statement inside which this one ran.';
-COMMENT ON COLUMN pg_stat_monitor.query IS 'Text of the statement, at most pgsm_query_max_len bytes; <other statements> in a residual row.';
-COMMENT ON COLUMN pg_stat_monitor.comments IS 'The /* */ comments of the text, joined by commas.';
-COMMENT ON COLUMN pg_stat_monitor.planid IS 'Hash of the plan''s text.';
-COMMENT ON COLUMN pg_stat_monitor.query_plan IS 'Plan of a SELECT as EXPLAIN (COSTS OFF) shows it.';
-COMMENT ON COLUMN pg_stat_monitor.top_query IS 'Text of the statement inside which this one ran.';
-COMMENT ON COLUMN pg_stat_monitor.application_name IS 'Name of the application that sent the statement.';
-COMMENT ON COLUMN pg_stat_monitor.relations IS 'Schema-qualified relations that the statement touched; a view carries a trailing asterisk.';
-COMMENT ON COLUMN pg_stat_monitor.cmd_type IS 'Kind of the statement as PostgreSQL''s own number.';
-COMMENT ON COLUMN pg_stat_monitor.cmd_type_text IS 'Kind of the statement in capitals: SELECT, UPDATE, INSERT, DELETE, MERGE, UTILITY.';
-COMMENT ON COLUMN pg_stat_monitor.elevel IS 'Severity of the error or warning that the row counts; 0 for executions.';
-COMMENT ON COLUMN pg_stat_monitor.sqlcode IS 'SQLSTATE of that error or warning.';
-COMMENT ON COLUMN pg_stat_monitor.message IS 'Message of that error or warning.';
-COMMENT ON COLUMN pg_stat_monitor.calls IS 'Number of executions.';
-COMMENT ON COLUMN pg_stat_monitor.total_exec_time IS 'Time spent executing.';
-COMMENT ON COLUMN pg_stat_monitor.min_exec_time IS 'Shortest execution.';
-COMMENT ON COLUMN pg_stat_monitor.max_exec_time IS 'Longest execution.';
-COMMENT ON COLUMN pg_stat_monitor.mean_exec_time IS 'Mean time of an execution.';
-COMMENT ON COLUMN pg_stat_monitor.stddev_exec_time IS 'Population standard deviation of the execution times.';
-COMMENT ON COLUMN pg_stat_monitor.rows IS 'Rows read or changed.';
-COMMENT ON COLUMN pg_stat_monitor.shared_blks_hit IS 'Blocks of ordinary relations found in the buffer cache.';
-COMMENT ON COLUMN pg_stat_monitor.shared_blks_read IS 'Blocks of ordinary relations read.';
-COMMENT ON COLUMN pg_stat_monitor.shared_blks_dirtied IS 'Blocks of ordinary relations dirtied.';
-COMMENT ON COLUMN pg_stat_monitor.shared_blks_written IS 'Blocks of ordinary relations written.';
-COMMENT ON COLUMN pg_stat_monitor.local_blks_hit IS 'Blocks of temporary relations found in the session''s buffers.';
-COMMENT ON COLUMN pg_stat_monitor.local_blks_read IS 'Blocks of temporary relations read.';
-COMMENT ON COLUMN pg_stat_monitor.local_blks_dirtied IS 'Blocks of temporary relations dirtied.';
-COMMENT ON COLUMN pg_stat_monitor.local_blks_written IS 'Blocks of temporary relations written.';
-COMMENT ON COLUMN pg_stat_monitor.temp_blks_read IS 'Blocks of temporary files read, of sorts and hashes for example.';
-COMMENT ON COLUMN pg_stat_monitor.temp_blks_written IS 'Blocks of temporary files written, of sorts and hashes for example.';
-COMMENT ON COLUMN pg_stat_monitor.shared_blk_read_time IS 'Time spent reading blocks of ordinary relations (before PostgreSQL 17 of temporary ones as well), with track_io_timing.';
-COMMENT ON COLUMN pg_stat_monitor.shared_blk_write_time IS 'Time spent writing blocks of ordinary relations (before PostgreSQL 17 of temporary ones as well), with track_io_timing.';
-COMMENT ON COLUMN pg_stat_monitor.local_blk_read_time IS 'Time spent reading blocks of temporary relations, with track_io_timing.';
-COMMENT ON COLUMN pg_stat_monitor.local_blk_write_time IS 'Time spent writing blocks of temporary relations, with track_io_timing.';
-COMMENT ON COLUMN pg_stat_monitor.temp_blk_read_time IS 'Time spent reading blocks of temporary files, with track_io_timing.';
-COMMENT ON COLUMN pg_stat_monitor.temp_blk_write_time IS 'Time spent writing blocks of temporary files, with track_io_timing.';
-COMMENT ON COLUMN pg_stat_monitor.resp_calls IS 'Number of executions in each range of the response-time histogram, in the order of range().';
-COMMENT ON COLUMN pg_stat_monitor.cpu_user_time IS 'Processor time of the backend in user mode.';
-COMMENT ON COLUMN pg_stat_monitor.cpu_sys_time IS 'Processor time of the backend in the kernel.';
-COMMENT ON COLUMN pg_stat_monitor.wal_records IS 'WAL records written.';
-COMMENT ON COLUMN pg_stat_monitor.wal_fpi IS 'Full page images written to the WAL.';
-COMMENT ON COLUMN pg_stat_monitor.wal_bytes IS 'WAL written.';
-COMMENT ON COLUMN pg_stat_monitor.bucket_done IS 'Whether the bucket has ended; a row of an ended bucket never changes.';
-COMMENT ON COLUMN pg_stat_monitor.plans IS 'Number of times the statement was planned, with pgsm_track_planning.';
-COMMENT ON COLUMN pg_stat_monitor.total_plan_time IS 'Time spent planning.';
-COMMENT ON COLUMN pg_stat_monitor.min_plan_time IS 'Shortest planning.';
-COMMENT ON COLUMN pg_stat_monitor.max_plan_time IS 'Longest planning.';
-COMMENT ON COLUMN pg_stat_monitor.mean_plan_time IS 'Mean time of a planning.';
-COMMENT ON COLUMN pg_stat_monitor.stddev_plan_time IS 'Population standard deviation of the planning times.';
-COMMENT ON COLUMN pg_stat_monitor.jit_functions IS 'Functions compiled by JIT.';
-COMMENT ON COLUMN pg_stat_monitor.jit_generation_time IS 'Time spent generating JIT code.';
-COMMENT ON COLUMN pg_stat_monitor.jit_inlining_count IS 'Executions in which JIT inlined functions.';
-COMMENT ON COLUMN pg_stat_monitor.jit_inlining_time IS 'Time spent inlining functions.';
-COMMENT ON COLUMN pg_stat_monitor.jit_optimization_count IS 'Executions in which JIT optimised code.';
-COMMENT ON COLUMN pg_stat_monitor.jit_optimization_time IS 'Time spent optimising JIT code.';
-COMMENT ON COLUMN pg_stat_monitor.jit_emission_count IS 'Executions in which JIT emitted code.';
-COMMENT ON COLUMN pg_stat_monitor.jit_emission_time IS 'Time spent emitting JIT code.';
-COMMENT ON COLUMN pg_stat_monitor.jit_deform_count IS 'Executions in which JIT compiled tuple deforming.';
-COMMENT ON COLUMN pg_stat_monitor.jit_deform_time IS 'Time spent compiling tuple deforming.';
-COMMENT ON COLUMN pg_stat_monitor.stats_since IS 'When the statement was first counted in this bucket.';
-COMMENT ON COLUMN pg_stat_monitor.minmax_stats_since IS 'Since when the minima and maxima are taken; the same as stats_since.';
-COMMENT ON COLUMN pg_stat_monitor.exported_at IS 'When the row was exported into this table; infinity while it is in memory.';
+COMMENT ON COLUMN pg_stat_monitor.bucket_start_time IS 'Start of the time bucket, the same instant in all of its rows; of rows that were merged, start of the hour.';
+COMMENT ON COLUMN pg_stat_monitor.userid IS 'Object identifier (OID) of the role that ran the statement.';
+COMMENT ON COLUMN pg_stat_monitor.username IS 'Name of the role that ran the statement, when the statement was first counted in the time bucket; empty when it could not be determined.';
+COMMENT ON COLUMN pg_stat_monitor.dbid IS 'Object identifier (OID) of the database in which the statement ran.';
+COMMENT ON COLUMN pg_stat_monitor.datname IS 'Name of the database in which the statement ran, when the statement was first counted in the time bucket; empty when it could not be determined.';
+COMMENT ON COLUMN pg_stat_monitor.client_ip IS 'Network address of the client; 127.0.0.1 for Unix sockets and background workers, and in a residual row. NULL when the reader may not see the private columns of the row.';
+COMMENT ON COLUMN pg_stat_monitor.pgsm_query_id IS 'Hash of the normalized query text without comments and extra white space, equal on every server and in every database. NULL when pgsm_enable_pgsm_query_id was off, and in a residual row.';
+COMMENT ON COLUMN pg_stat_monitor.queryid IS 'Query identifier (a hash) computed by PostgreSQL, as in pg_stat_statements; for a statement without one, and where PostgreSQL''s would tell something that the text does not show, a hash of the text. NULL when the row is a residual one.';
+COMMENT ON COLUMN pg_stat_monitor.toplevel IS 'True for a statement that the client sent itself, false for one that ran inside another, in a function for example.';
+COMMENT ON COLUMN pg_stat_monitor.top_queryid IS 'Query identifier (a hash) of the statement inside which this one ran. NULL when the statement did not run inside another one, and in a residual row.';
+COMMENT ON COLUMN pg_stat_monitor.query IS 'Text of the statement, at most pgsm_query_max_len bytes, with $1, $2 and so on for constants while pgsm_normalized_query is on; <other statements> in a residual row, which is the sum of statements that were not kept apart.';
+COMMENT ON COLUMN pg_stat_monitor.comments IS 'Comments of the form /* */ in the text of the statement, joined by commas, at most 256 bytes. NULL when the text has none, and while pgsm_extract_comments is off.';
+COMMENT ON COLUMN pg_stat_monitor.planid IS 'Hash of the text of the execution plan without its constants: equal for plans of the same shape. NULL when no plan was recorded (pgsm_enable_query_plan is off, or it is no SELECT).';
+COMMENT ON COLUMN pg_stat_monitor.query_plan IS 'Execution plan of a SELECT as EXPLAIN (COSTS OFF) shows it, with $1, $2 and so on for constants, at most 1023 bytes. NULL when no plan was recorded (pgsm_enable_query_plan is off, or it is no SELECT).';
+COMMENT ON COLUMN pg_stat_monitor.top_query IS 'Text of the statement inside which this one ran, at most pgsm_query_max_len bytes; "parent query text not available" where another role ran it. NULL when the statement did not run inside another one, and in a residual row.';
+COMMENT ON COLUMN pg_stat_monitor.application_name IS 'Name of the application that sent the statement (application_name), when the statement began. NULL when it was not set, and in a residual row.';
+COMMENT ON COLUMN pg_stat_monitor.relations IS 'Names with schema of the relations that the statement touched, ten at most; the name of a view has an asterisk at its end. NULL when the statement touched none, and in a residual row.';
+COMMENT ON COLUMN pg_stat_monitor.cmd_type IS 'Kind of the statement as a number of PostgreSQL''s: 1 SELECT, 2 UPDATE, 3 INSERT, 4 DELETE, 5 MERGE, 6 utility; 0 when it is not known, and in a residual row.';
+COMMENT ON COLUMN pg_stat_monitor.cmd_type_text IS 'Kind of the statement as a word: SELECT, UPDATE, INSERT, DELETE, MERGE or UTILITY; empty when cmd_type is 0.';
+COMMENT ON COLUMN pg_stat_monitor.elevel IS 'Severity of the errors or warnings that the row counts, as a number of PostgreSQL''s: 19 WARNING, 21 ERROR, 22 FATAL, 23 PANIC (from PostgreSQL 19 on 24); 0 in a row that counts executions.';
+COMMENT ON COLUMN pg_stat_monitor.sqlcode IS 'SQLSTATE of the errors or warnings that the row counts. NULL when elevel is 0.';
+COMMENT ON COLUMN pg_stat_monitor.message IS 'Message of the last error or warning that the row counts, at most 99 bytes, with an ellipsis (...) for values. NULL when elevel is 0.';
+COMMENT ON COLUMN pg_stat_monitor.calls IS 'Number of executions, or of errors or warnings where elevel is not 0.';
+COMMENT ON COLUMN pg_stat_monitor.total_exec_time IS 'Time spent executing the statement, in milliseconds, without its planning.';
+COMMENT ON COLUMN pg_stat_monitor.min_exec_time IS 'Time of the shortest execution of the statement, in milliseconds.';
+COMMENT ON COLUMN pg_stat_monitor.max_exec_time IS 'Time of the longest execution of the statement, in milliseconds.';
+COMMENT ON COLUMN pg_stat_monitor.mean_exec_time IS 'Mean time of an execution of the statement, in milliseconds.';
+COMMENT ON COLUMN pg_stat_monitor.stddev_exec_time IS 'Population standard deviation of the execution times, in milliseconds; 0 after a single execution.';
+COMMENT ON COLUMN pg_stat_monitor.rows IS 'Number of rows that the statement returned or changed; on PostgreSQL 15, of a cursor or portal that is read in parts, those of the last part.';
+COMMENT ON COLUMN pg_stat_monitor.shared_blks_hit IS 'Number of blocks of ordinary relations found in the shared buffer cache.';
+COMMENT ON COLUMN pg_stat_monitor.shared_blks_read IS 'Number of blocks of ordinary relations read.';
+COMMENT ON COLUMN pg_stat_monitor.shared_blks_dirtied IS 'Number of blocks of ordinary relations dirtied.';
+COMMENT ON COLUMN pg_stat_monitor.shared_blks_written IS 'Number of blocks of ordinary relations written.';
+COMMENT ON COLUMN pg_stat_monitor.local_blks_hit IS 'Number of blocks of temporary relations found in the session''s own buffers.';
+COMMENT ON COLUMN pg_stat_monitor.local_blks_read IS 'Number of blocks of temporary relations read.';
+COMMENT ON COLUMN pg_stat_monitor.local_blks_dirtied IS 'Number of blocks of temporary relations dirtied.';
+COMMENT ON COLUMN pg_stat_monitor.local_blks_written IS 'Number of blocks of temporary relations written.';
+COMMENT ON COLUMN pg_stat_monitor.temp_blks_read IS 'Number of blocks of temporary files read, of sorts and hashes for example.';
+COMMENT ON COLUMN pg_stat_monitor.temp_blks_written IS 'Number of blocks of temporary files written, of sorts and hashes for example.';
+COMMENT ON COLUMN pg_stat_monitor.shared_blk_read_time IS 'Time spent reading blocks of ordinary relations (before PostgreSQL 17 of temporary relations as well), in milliseconds; 0 while track_io_timing is off.';
+COMMENT ON COLUMN pg_stat_monitor.shared_blk_write_time IS 'Time spent writing blocks of ordinary relations (before PostgreSQL 17 of temporary relations as well), in milliseconds; 0 while track_io_timing is off.';
+COMMENT ON COLUMN pg_stat_monitor.local_blk_read_time IS 'Time spent reading blocks of temporary relations, in milliseconds; 0 while track_io_timing is off, and before PostgreSQL 17.';
+COMMENT ON COLUMN pg_stat_monitor.local_blk_write_time IS 'Time spent writing blocks of temporary relations, in milliseconds; 0 while track_io_timing is off, and before PostgreSQL 17.';
+COMMENT ON COLUMN pg_stat_monitor.temp_blk_read_time IS 'Time spent reading blocks of temporary files, in milliseconds; 0 while track_io_timing is off.';
+COMMENT ON COLUMN pg_stat_monitor.temp_blk_write_time IS 'Time spent writing blocks of temporary files, in milliseconds; 0 while track_io_timing is off.';
+COMMENT ON COLUMN pg_stat_monitor.resp_calls IS 'Number of executions in each range of the response-time histogram, in the order of the function range().';
+COMMENT ON COLUMN pg_stat_monitor.cpu_user_time IS 'CPU time spent in user mode, in milliseconds; estimated from some of the executions when they take less than 0.25 milliseconds.';
+COMMENT ON COLUMN pg_stat_monitor.cpu_sys_time IS 'CPU time spent in the kernel, in milliseconds; estimated from some of the executions when they take less than 0.25 milliseconds.';
+COMMENT ON COLUMN pg_stat_monitor.wal_records IS 'Number of WAL records written.';
+COMMENT ON COLUMN pg_stat_monitor.wal_fpi IS 'Number of full-page images written to the WAL.';
+COMMENT ON COLUMN pg_stat_monitor.wal_bytes IS 'Amount of WAL written, in bytes.';
+COMMENT ON COLUMN pg_stat_monitor.bucket_done IS 'True when the time bucket has ended: no call is counted in it any more.';
+COMMENT ON COLUMN pg_stat_monitor.plans IS 'Number of times that the statement was planned; 0 while pgsm_track_planning is off.';
+COMMENT ON COLUMN pg_stat_monitor.total_plan_time IS 'Time spent planning the statement, in milliseconds; 0 while pgsm_track_planning is off.';
+COMMENT ON COLUMN pg_stat_monitor.min_plan_time IS 'Time of the shortest planning of the statement, in milliseconds; 0 while pgsm_track_planning is off.';
+COMMENT ON COLUMN pg_stat_monitor.max_plan_time IS 'Time of the longest planning of the statement, in milliseconds; 0 while pgsm_track_planning is off.';
+COMMENT ON COLUMN pg_stat_monitor.mean_plan_time IS 'Mean time of a planning of the statement, in milliseconds; 0 while pgsm_track_planning is off.';
+COMMENT ON COLUMN pg_stat_monitor.stddev_plan_time IS 'Population standard deviation of the planning times, in milliseconds; 0 while pgsm_track_planning is off, and after a single planning.';
+COMMENT ON COLUMN pg_stat_monitor.jit_functions IS 'Number of functions compiled by JIT.';
+COMMENT ON COLUMN pg_stat_monitor.jit_generation_time IS 'Time spent generating JIT code, in milliseconds.';
+COMMENT ON COLUMN pg_stat_monitor.jit_inlining_count IS 'Number of executions in which JIT inlined functions.';
+COMMENT ON COLUMN pg_stat_monitor.jit_inlining_time IS 'Time spent by JIT inlining functions, in milliseconds.';
+COMMENT ON COLUMN pg_stat_monitor.jit_optimization_count IS 'Number of executions in which JIT optimized code.';
+COMMENT ON COLUMN pg_stat_monitor.jit_optimization_time IS 'Time spent by JIT optimizing code, in milliseconds.';
+COMMENT ON COLUMN pg_stat_monitor.jit_emission_count IS 'Number of executions in which JIT emitted code.';
+COMMENT ON COLUMN pg_stat_monitor.jit_emission_time IS 'Time spent by JIT emitting code, in milliseconds.';
+COMMENT ON COLUMN pg_stat_monitor.jit_deform_count IS 'Number of executions in which JIT compiled tuple deforming; 0 before PostgreSQL 17.';
+COMMENT ON COLUMN pg_stat_monitor.jit_deform_time IS 'Time spent by JIT compiling tuple deforming, in milliseconds; 0 before PostgreSQL 17.';
+COMMENT ON COLUMN pg_stat_monitor.stats_since IS 'Time at which the statement was first counted in the time bucket.';
+COMMENT ON COLUMN pg_stat_monitor.minmax_stats_since IS 'Time since which minima and maxima are kept: that at which the statement was first counted in the time bucket.';
+COMMENT ON COLUMN pg_stat_monitor.exported_at IS 'Time at which the row was exported into this table (start of the transaction); infinity while it is in memory.';
 
 DO $pgsm$
 BEGIN
@@ -377,9 +377,9 @@ BEGIN
             ADD COLUMN wal_buffers_full bigint,
             ADD COLUMN parallel_workers_to_launch integer,
             ADD COLUMN parallel_workers_launched integer;
-        COMMENT ON COLUMN pg_stat_monitor.wal_buffers_full IS 'Times the WAL buffers were full.';
-        COMMENT ON COLUMN pg_stat_monitor.parallel_workers_to_launch IS 'Parallel workers planned.';
-        COMMENT ON COLUMN pg_stat_monitor.parallel_workers_launched IS 'Parallel workers launched.';
+        COMMENT ON COLUMN pg_stat_monitor.wal_buffers_full IS 'Number of times that the WAL buffers were full and had to be written to disk.';
+        COMMENT ON COLUMN pg_stat_monitor.parallel_workers_to_launch IS 'Number of parallel workers that were planned to be launched.';
+        COMMENT ON COLUMN pg_stat_monitor.parallel_workers_launched IS 'Number of parallel workers that were launched.';
     END IF;
 END
 $pgsm$;
@@ -568,9 +568,9 @@ BEGIN
             ADD COLUMN IF NOT EXISTS wal_buffers_full bigint,
             ADD COLUMN IF NOT EXISTS parallel_workers_to_launch integer,
             ADD COLUMN IF NOT EXISTS parallel_workers_launched integer;
-        COMMENT ON COLUMN @home@.pg_stat_monitor.wal_buffers_full IS 'Times the WAL buffers were full.';
-        COMMENT ON COLUMN @home@.pg_stat_monitor.parallel_workers_to_launch IS 'Parallel workers planned.';
-        COMMENT ON COLUMN @home@.pg_stat_monitor.parallel_workers_launched IS 'Parallel workers launched.';
+        COMMENT ON COLUMN @home@.pg_stat_monitor.wal_buffers_full IS 'Number of times that the WAL buffers were full and had to be written to disk.';
+        COMMENT ON COLUMN @home@.pg_stat_monitor.parallel_workers_to_launch IS 'Number of parallel workers that were planned to be launched.';
+        COMMENT ON COLUMN @home@.pg_stat_monitor.parallel_workers_launched IS 'Number of parallel workers that were launched.';
     END IF;
 END
 $do$
@@ -998,9 +998,11 @@ $pgsm$;
 GRANT SELECT ON pg_stat_monitor, pg_stat_monitor_status TO PUBLIC;
 
 COMMENT ON TABLE pg_stat_monitor IS
-    'Statistics of the statements that ran, by time bucket: in memory and exported.';
-COMMENT ON FOREIGN TABLE pg_stat_monitor_live IS 'Statistics in shared memory, not exported yet.';
-COMMENT ON TABLE pg_stat_monitor_default IS 'Exported statistics that no other partition takes.';
+    'Statistics of the statements that ran, by time bucket: those in shared memory and those that are exported.';
+COMMENT ON FOREIGN TABLE pg_stat_monitor_live IS
+    'Statistics in shared memory, not exported yet: part of pg_stat_monitor.';
+COMMENT ON TABLE pg_stat_monitor_default IS
+    'Exported statistics outside of every daily partition: part of pg_stat_monitor.';
 COMMENT ON VIEW pg_stat_monitor_status IS 'How full the memory is, what was lost, what the exporter does.';
 COMMENT ON COLUMN pg_stat_monitor_status.version IS 'Version of the library.';
 COMMENT ON COLUMN pg_stat_monitor_status.state IS 'What the exporter is doing.';
@@ -1032,19 +1034,25 @@ COMMENT ON COLUMN pg_stat_monitor_status.last_error IS 'Message of the last fail
 COMMENT ON COLUMN pg_stat_monitor_status.last_error_at IS 'When that was.';
 COMMENT ON COLUMN pg_stat_monitor_status.stats_since IS 'Since when these figures are counted.';
 COMMENT ON FUNCTION pg_stat_monitor_export() IS
-    'Ends the running bucket, exports every ended one, and returns the number of rows written.';
+    'Ends the running time bucket, stores all ended ones in pg_stat_monitor, and returns the number of rows stored.';
 COMMENT ON FUNCTION pg_stat_monitor_reset() IS
-    'Empties pg_stat_monitor: memory, and history of this database.';
-COMMENT ON FUNCTION pg_stat_monitor_version() IS 'Version of the library.';
+    'Removes all statistics in shared memory, and those that are stored in this database.';
+COMMENT ON FUNCTION pg_stat_monitor_version() IS 'Version of the library pg_stat_monitor.';
 COMMENT ON FUNCTION pg_stat_monitor_internal(boolean) IS
-    'Statistics in shared memory, with the columns of 2.3.';
-COMMENT ON FUNCTION get_histogram_timings() IS 'Ranges of the response-time histogram as one text.';
-COMMENT ON FUNCTION range() IS 'Ranges of the response-time histogram.';
-COMMENT ON FUNCTION histogram(integer, bigint) IS 'Response-time histogram of one bucket and query id.';
-COMMENT ON FUNCTION get_cmd_type(integer) IS 'Name of a cmd_type.';
-COMMENT ON FUNCTION decode_error_level(integer) IS 'Name of an elevel.';
+    'Statistics in shared memory, in the columns of 2.3, times in milliseconds; without texts if showtext is false.';
+COMMENT ON FUNCTION get_histogram_timings() IS
+    'Ranges of the response-time histogram, in milliseconds, as one text with commas.';
+COMMENT ON FUNCTION range() IS
+    'Ranges of the response-time histogram, in milliseconds, in the order of the column resp_calls.';
+COMMENT ON FUNCTION histogram(integer, bigint) IS
+    'Response-time histogram of a bucket and queryid: h(range text, in milliseconds, freq integer, of executions, bar text).';
+COMMENT ON FUNCTION get_cmd_type(integer) IS 'Word for a value of the column cmd_type; empty for 0.';
+COMMENT ON FUNCTION decode_error_level(integer) IS 'Word for a value of the column elevel; empty for 0.';
 COMMENT ON FUNCTION pg_stat_monitor_serve_2_3(name) IS
-    'Lets a role find pg_stat_monitor in the shape of 2.3, by its search_path in this database.';
-COMMENT ON FUNCTION pgsm_check_delete() IS 'Lets who may call pg_stat_monitor_reset() delete, and nobody else.';
+    'Makes the role find pg_stat_monitor in the shape of 2.3, by its search_path in this database.';
+COMMENT ON FUNCTION pgsm_check_delete() IS
+    'Trigger function: lets those who may call pg_stat_monitor_reset() delete and truncate, and nobody else.';
 COMMENT ON FUNCTION pg_stat_monitor_2_3_window() IS
     'Which rows the view in schema pgsm_2_3 shows, and who reads them.';
+COMMENT ON FUNCTION pg_stat_monitor_status_internal() IS 'The one row of the view pg_stat_monitor_status.';
+COMMENT ON FUNCTION pg_stat_monitor_fdw_handler() IS 'Reads pg_stat_monitor_live out of shared memory.';

@@ -32,7 +32,7 @@ FAMILY = """
     merge: {merge}
     pg: "15"
     view: {{}}
-    doc: Time.
+    doc: Time, in milliseconds.
 """
 
 
@@ -83,6 +83,18 @@ CASES = (
     (swap("unit: text", "unit: [a]"), "10: column query: unit must be a text"),
     (swap("statement.\"", "statement\""),
      "19: column query: doc is not a sentence (no full stop at its end)"),
+    # A number whose unit is not said, or said by the column before.
+    (swap("WAL written, in bytes.", "WAL written."),
+     "32: column wal_bytes: doc does not say the unit bytes (in words: bytes)"),
+    (swap("WAL written, in bytes.", "Kilobytes of WAL written."),
+     "32: column wal_bytes: doc does not say the unit bytes (in words: bytes)"),
+    (swap("unit: workers", "unit: ms"),
+     "46: column parallel_workers_launched: doc does not say the unit ms (in words: milliseconds)"),
+    (swap("unit: workers", "unit: people"),
+     "39: column parallel_workers_launched: unknown unit people of a number (known: ms, blocks, bytes, count, rows, "
+     "records, pages, functions, workers, hash, number, code, object id)"),
+    (swap("WAL written, in bytes.", "WAL that this role has written, in bytes."),
+     "32: column wal_bytes: doc leans on another column's sentence (this role)"),
     (swap("merge: first", "merge: cells"), "12: column query: merge cells does not fit cpp text"),
     (swap("merge: first", "merge: mean"), "12: column query: merge mean needs a family"),
     (swap("merge: sum", "merge: last"),

@@ -29,7 +29,7 @@ ADDED = """  - id: 999
     merge: sum
     pg: "15"
     view: {}
-    doc: Spills of the statement.
+    doc: Number of spills of the statement.
 
 """
 COMPILER = os.environ.get("CXX", "c++").split()
@@ -96,7 +96,7 @@ class ThreeColumns(Tree):
                       "    wal_bytes numeric\n) PARTITION BY RANGE (exported_at);\n", sql)
         self.assertIn("::integer >= 180000 THEN\n        ALTER TABLE pg_stat_monitor\n"
                       "            ADD COLUMN parallel_workers_launched integer;\n", sql)
-        self.assertIn("COMMENT ON COLUMN pg_stat_monitor.query IS 'Text of the user''s statement.';\n", sql)
+        self.assertIn("COMMENT ON COLUMN pg_stat_monitor.query IS 'Text of the user''s statement. NULL when it is <unknown>.';\n", sql)
 
     def test_views(self):
         """the views of 2.3 have their own names, places and absences"""
@@ -176,7 +176,7 @@ class Drift(Tree):
     def noticed_then_mended(self):
         done = codegen(self.root, "--check")
         self.assertEqual((done.returncode, done.stderr), (1, ""))
-        self.assertIn("to mend it: meson compile -C build regen", done.stdout)
+        self.assertIn("to fix it: meson compile -C build regen", done.stdout)
         self.render()
         done = codegen(self.root, "--check")
         self.assertEqual((done.returncode, done.stdout), (0, ""))
@@ -200,7 +200,7 @@ class Drift(Tree):
         self.noticed_then_mended()
         for path, wanted in {
             "generated/sql/pg_stat_monitor--2.4.sql": ("    spills bigint\n",
-                                                       "COLUMN pg_stat_monitor.spills IS 'Spills of"),
+                                                       "COLUMN pg_stat_monitor.spills IS 'Number of"),
             "generated/sql/pg_stat_monitor--2.3--2.4.sql": ("    spills bigint\n",),
             "generated/core/counters.hpp": ("    std::int64_t spills; // count\n",
                                             "into.spills += from.spills;"),
@@ -209,7 +209,7 @@ class Drift(Tree):
             "generated/pgglue/row_datum.inc": ("Int64GetDatum(row.spills)",),
             "generated/pgglue/columns.inc": (
                 '{"spills", INT8OID, core::Column::spills}', ", spills", f"${number}\""),
-            "generated/tests/catalog.tsv": (f"15\t{number}\tspills\tbigint\tSpills of the statement.\n",),
+            "generated/tests/catalog.tsv": (f"15\t{number}\tspills\tbigint\tNumber of spills of the statement.\n",),
             "docs/columns.md": (f"| {number} | `spills` | bigint |",),
         }.items():
             for piece in wanted:

@@ -25,13 +25,18 @@ WHEN = {"postmaster": "restart", "sighup": "reload", "user": "session"}
 NO_LIMIT = "2147483647"
 
 
+def plain(number):
+    """50000000 for PostgreSQL's 5e+07."""
+    return "%d" % float(number) if "e+" in number else number
+
+
 def row(setting):
     name, boot, unit, least, most, words, kind, context, text = setting
     allowed = words or "on, off"
     if kind == "string":
         allowed = ""
     elif least:
-        allowed = "%s to %s" % (least, most) if most != NO_LIMIT else "from " + least
+        allowed = "%s to %s" % (least, plain(most)) if most != NO_LIMIT else "from " + least
     default = ("%s %s" % (boot, unit)).strip() if boot else "empty"
     return "| `%s` | %s | %s | %s | %s |" % (name, default, allowed, WHEN[context], text)
 
