@@ -81,6 +81,8 @@ echo "library: pg_stat_monitor $(ask 'SELECT pg_stat_monitor_version()')"
 echo "load:    pgbench's reads and writes, failing statements, ANALYZE, a function with statements inside"
 
 bench -i -s 1 -q
+# From 16 on the BEGIN of this and those of the load are one statement, with the text of the first.
+ask 'SELECT pg_stat_monitor_reset()'
 mixed=$(bench -n -c 4 -j 2 -t 500)
 reads=$(bench -n -S -c 4 -j 2 -t 1000)
 
