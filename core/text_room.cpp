@@ -173,7 +173,9 @@ bool make_room(Store store, const Entry& entry, double weight, std::uint64_t byt
     }
     // Who asks next must weigh more by a half where there was not enough: so this is not asked often.
     if (victims.bytes < wanted) floor = std::max(floor, static_cast<float>(weight * 1.5));
-    if (victims.bytes < bytes) std::fill(std::begin(ration.over), std::end(ration.over), ~std::uint64_t{0});
+    // Where nobody has anything to give, only weight counts for the others, too.
+    if (victims.bytes < bytes && !request.by_weight)
+        std::fill(std::begin(ration.over), std::end(ration.over), ~std::uint64_t{0});
     ration.floor = std::max(ration.floor, floor);
     return victims.bytes >= bytes;
 }

@@ -329,7 +329,7 @@ private:
             compare_bucket(model, sums_of(store(), bucket));
             const Kinds shown = kinds_of(store(), bucket);
             check_kinds(model.kinds, shown);
-            if (owners_ <= 4) REQUIRE(shown == model.kinds);
+            if (!has_nobodys(shown)) REQUIRE(shown == model.kinds);
             nobodys += has_nobodys(shown);
             each_entry(store(), bucket, [&](const Entry& entry) {
                 if ((entry.flags & kResidual) != 0) return;
@@ -337,7 +337,9 @@ private:
                 REQUIRE(entry.hot.exec.count <= calls);
                 // Only an entry that came in after an eviction may have lost its beginning.
                 if (entry.floor == 0) REQUIRE(entry.hot.exec.count == calls);
-                REQUIRE(weight(entry) + 1e-3 >= entry.hot.exec.total);
+                const double own = is_error(entry) ? static_cast<double>(entry.hot.exec.count)
+                                                   : entry.hot.exec.total;
+                REQUIRE(weight(entry) + 1e-3 >= own);
             });
         });
         std::int64_t missing = 0;
@@ -361,7 +363,7 @@ private:
 
 TEST_CASE("store: random operations keep every sum") {
     SUBCASE("default histogram, small store") {
-        Run run(config_of(1024 * 1024, 64 * 1024), 1, 12'000, 4);
+        Run run(config_of(256 * 1024, 64 * 1024), 1, 3000, 4);
         run.operations(100'000);
         CHECK(run.seen.entries_evicted > 1000);
         CHECK(run.seen.buckets_lost > 0);
