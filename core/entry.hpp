@@ -51,6 +51,12 @@ struct Identity {
 };
 static_assert(ShmemPod<Identity> && sizeof(Identity) == 40 && offsetof(Identity, flags) == 32);
 
+/// Of an execution: flags, and neither level nor SQLSTATE.
+inline void set_kind(Identity& identity, std::uint8_t flags) noexcept {
+    std::memset(&identity.flags, 0, sizeof(Identity) - offsetof(Identity, flags));
+    identity.flags = flags;
+}
+
 /// Each statement comes by here, so the words go through the finaliser of SplitMix64 (Steele, Lea, Flood
 /// 2014) in place; session_hash has the variable part in it and is XXH3. Most statements have neither a
 /// parent nor a plan.

@@ -215,8 +215,8 @@ void identify(core::Identity& identity, bool toplevel, int64 parent_queryid) {
     identity.userid = session.userid;
     identity.dbid = MyDatabaseId;
     identity.session_hash = session.hash;
-    identity.flags = toplevel ? core::kTopLevel : 0;
-    if (parent_queryid != 0) identity.flags |= core::kHasParent;
+    core::set_kind(identity, static_cast<uint8>((toplevel ? core::kTopLevel : 0) |
+                                                (parent_queryid != 0 ? core::kHasParent : 0)));
     identity.parent_queryid = parent_queryid;
     identity.planid = 0;
 }
