@@ -87,8 +87,9 @@ Outcome record_exclusive(core::Store store, const core::Key& key, const core::De
 constexpr Size kNestBytes = 16 + 4;
 constexpr Size kPlanBytes = 1023;
 
-/// Packed, in CurrentMemoryContext; empty when there is neither, or no memory.
-std::string_view pack_nest_of(const Execution& execution) {
+}  // namespace
+
+std::string_view packed_nest(const Execution& execution) {
     if ((execution.identity.flags & (core::kHasParent | core::kHasPlan)) == 0) return {};
     core::NestTexts nest{};
     nest.parent_queryid = execution.identity.parent_queryid;
@@ -103,13 +104,17 @@ std::string_view pack_nest_of(const Execution& execution) {
     return out != nullptr ? std::string_view{out, core::pack_nest(nest, out, cap)} : std::string_view{};
 }
 
+namespace {
+
 core::Description describe(const Execution& execution, const StatementText& text) {
     core::Description description{};
     description.identity = execution.identity;
     description.queryid = execution.queryid;
     description.query = text.text;
     description.pgsm_query_id = text.pgsm_query_id;
-    description.session = session_names(execution.identity.userid, execution.identity.session_hash);
+    description.session = execution.names != nullptr && !execution.names->empty()
+                              ? *execution.names
+                              : session_names(execution.identity.userid, execution.identity.session_hash);
     description.flags = execution.identity.flags;
     if (!text.has_pgsm_query_id) description.flags |= core::kNoQueryId;
     if (pgsm_normalized_query) description.flags |= core::kNormalizedText;
@@ -172,7 +177,7 @@ Outcome record_new(core::Store store, const core::Key& key, const Execution& exe
                                    : statement_text(execution.queryid, own_slice(execution.slice, execution.around != nullptr ? *execution.around : SourceSlice{}),
                                                     execution.kind);
     core::Description description = describe(execution, text);
-    description.nest = pack_nest_of(execution);
+    description.nest = packed_nest(execution);
     if (execution.copied != nullptr ||
         (execution.query_desc != nullptr && touches_relations(execution.query_desc->plannedstmt)))
         description.relations = relations_of(execution);
@@ -196,19 +201,15 @@ void wake_if_needed(const Outcome& outcome, TimestampTz now) {
 }  // namespace
 
 void identify(core::Identity& identity, bool toplevel, int64 parent_queryid) {
-    const Session& session = current_session();
-    identity.userid = session.userid;
-    identity.dbid = MyDatabaseId;
-    identity.session_hash = session.hash;
-    identity.flags = toplevel ? core::kTopLevel : 0;
-    if (parent_queryid != 0) identity.flags |= core::kHasParent;
-    identity.parent_queryid = parent_queryid;
-    identity.planid = 0;
+    set_identity(identity, current_session(), toplevel, parent_queryid);
 }
+
+instr_time counted_until;
 
 void add_usage(Usage& usage, const UsageStart& start) {
     instr_time time;
     INSTR_TIME_SET_CURRENT(time);
+    counted_until = time;
     INSTR_TIME_SUBTRACT(time, start.time);
     usage.ms += ms(time);
     usage.shared_blks_hit += pgBufferUsage.shared_blks_hit - start.buffers.shared_blks_hit;
@@ -338,6 +339,7 @@ int64 find_recorded_queryid(int64 queryid, const SourceSlice& slice, StatementTe
 
 void record_error(const Execution& execution, std::string_view sqlcode, std::string_view message) {
     core::Description description = describe(execution, *execution.text);
+    description.nest = execution.nest;
     char comments[core::kCommentsCap];
     char notes[core::kCommentsCap + 128];
     Size comments_len = 0;

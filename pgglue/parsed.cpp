@@ -116,9 +116,9 @@ std::string_view slice_text(const SourceSlice& slice) {
 }
 
 void note_parsed(int64 queryid, const SourceSlice& slice, const SourceSlice& around, JumbleStateArg jumble,
-                 bool client, bool planned, bool kept) {
+                 bool client, uint8 command, bool kept) {
     if (client) {
-        note_client_statement(queryid, slice, planned);
+        note_client_statement(queryid, slice, command);
         ParsedStatement& parsed = parsed_statement;
         parsed.all_noted = jumble == nullptr || noted_count(jumble) <= ParsedStatement::kMostNoted;
         if (jumble != nullptr && parsed.all_noted) {

@@ -28,7 +28,7 @@ struct ParsedStatement {
     SourceSlice slice;
     int64 queryid;
     TimestampTz message_time;  // start of the client message
-    bool planned;              // no utility statement
+    uint8 command;             // the server's CmdType
     bool ended;                // it has been executed
     bool all_noted;            // `place` has all
     int count;
@@ -44,12 +44,12 @@ inline bool is_parsed_now() {
 }
 
 /// Notes a client's statement without constants.
-inline void note_client_statement(int64 queryid, const SourceSlice& slice, bool planned) {
+inline void note_client_statement(int64 queryid, const SourceSlice& slice, uint8 command) {
     ParsedStatement& parsed = parsed_statement;
     parsed.slice = slice;
     parsed.queryid = queryid;
     parsed.message_time = GetCurrentStatementStartTimestamp();
-    parsed.planned = planned;
+    parsed.command = command;
     parsed.ended = false;
     parsed.all_noted = true;
     parsed.count = 0;
@@ -65,9 +65,9 @@ SourceSlice own_slice(const SourceSlice& slice, const SourceSlice& around);
 std::string_view slice_text(const SourceSlice& slice);
 
 /// Remembers the constants of a statement that has just been parsed. `jumble` null: it has none. `client`: it
-/// is the client's, not one inside of another. `kept`: its plan may be executed again without being parsed.
+/// is the client's, not one inside of another. `command`: the server's CmdType. `kept`: its plan may be executed again without being parsed.
 [[gnu::hot]] void note_parsed(int64 queryid, const SourceSlice& slice, const SourceSlice& around,
-                              JumbleStateArg jumble, bool client, bool planned, bool kept);
+                              JumbleStateArg jumble, bool client, uint8 command, bool kept);
 
 /// What is remembered of a statement, with places from the start of `part` of its text. False when nothing is.
 /// May allocate in CurrentMemoryContext; never raises an error.

@@ -108,9 +108,13 @@ namespace pgsm::glue {
 #if PG_VERSION_NUM >= 160000
 #define PGSM_JUMBLE_QUERY(query, text) (static_cast<void>(text), static_cast<void>(JumbleQuery(query)))
 #define PGSM_ROWS_PROCESSED(estate) static_cast<int64>((estate)->es_total_processed)
+#define PGSM_ROWS_OF_RUN_TOO(estate) static_cast<int64>((estate)->es_total_processed + (estate)->es_processed)
+#define PGSM_JUMBLES_UTILITY true
 #else
 #define PGSM_JUMBLE_QUERY(query, text) static_cast<void>(JumbleQuery(query, text))
 #define PGSM_ROWS_PROCESSED(estate) static_cast<int64>((estate)->es_processed)
+#define PGSM_ROWS_OF_RUN_TOO(estate) PGSM_ROWS_PROCESSED(estate)
+#define PGSM_JUMBLES_UTILITY false
 #endif
 
 // 17 and 18 each put an argument into it. For paths without order, parameters, outer path and private data.

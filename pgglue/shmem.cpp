@@ -58,6 +58,7 @@ extern "C" void pgsm_shmem_request() {
 void create_state(std::byte* memory) {
     *shared_state = SharedState{};
     SpinLockInit(&shared_state->mutex);
+    SpinLockInit(&shared_state->worker_cpu.mutex);
     const TimestampTz now = GetCurrentTimestamp();
     shared_state->stats_since = now;
     const core::Status status = core::store_create({memory + kStoreOffset, total_bytes() - kStoreOffset},

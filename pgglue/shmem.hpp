@@ -5,6 +5,7 @@
 #include "core/api.hpp"
 
 #include "pgglue/pg.hpp"
+#include "pgglue/worker_cpu.hpp"
 
 namespace pgsm::glue {
 
@@ -38,6 +39,7 @@ struct SharedState {
     char last_error[256];       // message of the last export that failed
     char lost_reason[128];      // why buckets were given up last
     uint64 losses_explained;    // by lost_reason: buckets, as in core::Usage
+    WorkerCpuSlots worker_cpu;  // has a mutex of its own
 };
 
 /// False in a server that did not preload the library, and before its shared memory exists.

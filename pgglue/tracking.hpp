@@ -36,9 +36,6 @@ extern ExecutedStatement executed_statement;
 /// Null at the top and in what is no run (utility statements, AFTER triggers), as in 2.3.
 extern const QueryDesc* current_run;
 
-/// The innermost utility statement that is being executed; null for none.
-extern const SourceSlice* current_utility;
-
 inline int64 queryid_of(const PlannedStmt* plan) { return static_cast<int64>(plan->queryId); }
 
 /// Where a query stands by what its plan says, which may be nothing (own_slice()).
