@@ -37,7 +37,7 @@ struct ActiveQuery {
 const ParentText* current_parent(Oid userid, ParentText& parent);
 
 /// Head of the list of all that are active.
-extern ActiveQuery* newest_query;
+extern PGSM_OWN ActiveQuery* newest_query;
 
 /// Null for one that is not tracked.
 [[gnu::hot]] ActiveQuery* find_query(const QueryDesc* query_desc);

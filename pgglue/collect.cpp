@@ -215,9 +215,10 @@ void add_usage(Usage& usage, const UsageStart& start) {
     usage.shared_blks_hit += pgBufferUsage.shared_blks_hit - start.buffers.shared_blks_hit;
     static_assert(offsetof(BufferUsage, shared_blks_hit) == 0);
     constexpr size_t kBehind = sizeof(pgBufferUsage.shared_blks_hit);
-    if (memcmp(reinterpret_cast<const char*>(&pgBufferUsage) + kBehind,
-               reinterpret_cast<const char*>(&start.buffers) + kBehind, sizeof(BufferUsage) - kBehind) == 0 &&
-        memcmp(&pgWalUsage, &start.wal, sizeof(WalUsage)) == 0)
+    // Nothing of WAL is counted without a record.
+    if (pgWalUsage.wal_records == start.wal.wal_records &&
+        memcmp(reinterpret_cast<const char*>(&pgBufferUsage) + kBehind,
+               reinterpret_cast<const char*>(&start.buffers) + kBehind, sizeof(BufferUsage) - kBehind) == 0)
         return;
     if (!usage.more) {
         usage.buffers = {};
@@ -337,9 +338,10 @@ int64 find_recorded_queryid(int64 queryid, const SourceSlice& slice, StatementTe
     return known.recorded;
 }
 
-void record_error(const Execution& execution, std::string_view sqlcode, std::string_view message) {
+void record_error(const Execution& execution, std::string_view sqlcode, std::string_view message,
+                  std::string_view nest) {
     core::Description description = describe(execution, *execution.text);
-    description.nest = execution.nest;
+    description.nest = nest;
     char comments[core::kCommentsCap];
     char notes[core::kCommentsCap + 128];
     Size comments_len = 0;

@@ -52,7 +52,7 @@ inline void begin_usage(UsageStart& start) {
 [[gnu::hot]] void add_usage(Usage& usage, const UsageStart& start);
 
 /// When the last stretch ended; zero before the first.
-extern instr_time counted_until;
+extern PGSM_OWN instr_time counted_until;
 
 /// The statement that ran another one: where it stands, or its text, once it has ended before the other.
 struct ParentText {
@@ -80,7 +80,6 @@ struct Execution {
     std::string_view plan;                 // text of the plan, empty unless asked for
     uint8 elevel = 0;                      // of errors
     const std::string_view* names = nullptr;  // packed, where the statement keeps its own (session_names())
-    std::string_view nest;                 // of errors: packed_nest(), made when the error was seen
 };
 
 /// The identity of what starts in a session.
@@ -113,7 +112,7 @@ struct KnownUtility {
     bool normalized;
 };
 constexpr uint32 kKnownUtilities = 256;
-extern KnownUtility known_utilities[kKnownUtilities];
+extern PGSM_OWN KnownUtility known_utilities[kKnownUtilities];
 
 /// For recorded_queryid() where it is not known. Makes `text` in the scratch context.
 int64 find_recorded_queryid(int64 queryid, const SourceSlice& slice, StatementText& text);
@@ -134,8 +133,9 @@ std::string_view parent_text(const ParentText& parent);
 std::string_view packed_nest(const Execution& execution);
 
 /// Counts an error or a warning, whose text has been made: no catalog, no error, no allocation that can fail.
-/// Exclusive store lock.
-void record_error(const Execution& execution, std::string_view sqlcode, std::string_view message);
+/// `nest`: packed_nest(), made when the error was seen. Exclusive store lock.
+void record_error(const Execution& execution, std::string_view sqlcode, std::string_view message,
+                  std::string_view nest);
 
 /// True when a plan touches a relation at all.
 bool touches_relations(const PlannedStmt* plan);

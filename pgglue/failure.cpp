@@ -231,8 +231,8 @@ void record_caught_error() {
     execution.text = &nested.text;
     execution.elevel = ERROR;
     execution.names = &names;
-    execution.nest = nested.nest;
-    if (!store_lock_held()) record_error(execution, unpack_sql_state(nested.sqlerrcode), nested.message);
+    if (!store_lock_held())
+        record_error(execution, unpack_sql_state(nested.sqlerrcode), nested.message, nested.nest);
     forget_nested();
 }
 

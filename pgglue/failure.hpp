@@ -42,7 +42,7 @@ void utility_failed(UtilityRun& run);
 void planner_failed(const Query* parse, const char* query_string, const UsageStart* start);
 
 /// True while the row of a nested statement waits.
-extern bool failure_waits;
+extern PGSM_OWN bool failure_waits;
 
 /// Records that row: the error has been caught.
 void record_caught_error();

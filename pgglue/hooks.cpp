@@ -47,11 +47,12 @@ inline bool has_nothing_to_do() { return tracking_is_off() && queryid_is_reporte
     const bool planned = query->commandType != CMD_UTILITY;
     const auto queryid = static_cast<int64>(query->queryId);
     if (!client && (queryid == 0 || !planned || !tracks_level(nesting_level))) return;
+    const SourceSlice slice{pstate->p_sourcetext, query->stmt_location, query->stmt_len};
+    if (client) note_parsed(queryid, slice, jumble, static_cast<uint8>(query->commandType));
     // A simple Query message parses without parameters of any kind, and its plans go with it.
-    const bool kept = planned && queryid != 0 && (!client || pstate->p_paramref_hook != nullptr);
-    note_parsed(queryid, {pstate->p_sourcetext, query->stmt_location, query->stmt_len},
-                current_utility != nullptr ? current_utility->execution.slice : SourceSlice{}, jumble, client,
-                static_cast<uint8>(query->commandType), kept);
+    if ((client && pstate->p_paramref_hook == nullptr) || !planned || queryid == 0 || jumble == nullptr) return;
+    note_kept(queryid, slice, current_utility != nullptr ? current_utility->execution.slice : SourceSlice{},
+              jumble);
 }
 
 extern "C" [[gnu::hot]] void pgsm_post_parse_analyze(ParseState* pstate, Query* query,

@@ -190,7 +190,8 @@ void capture(const ErrorData* error) {
     execution.elevel = static_cast<uint8>(error->elevel);
     char message[kMessageBytes + 16];
     record_error(execution, unpack_sql_state(error->sqlerrcode),
-                 error_message(error, failed.slice, failed.kind, text.has_secret, message, sizeof message));
+                 error_message(error, failed.slice, failed.kind, text.has_secret, message, sizeof message),
+                 {});
 }
 
 extern "C" void pgsm_emit_log(ErrorData* error) {

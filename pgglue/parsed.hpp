@@ -35,7 +35,7 @@ struct ParsedStatement {
     int highest_param;
     NotedConstants::Place place[kMostNoted];
 };
-extern ParsedStatement parsed_statement;
+extern PGSM_OWN ParsedStatement parsed_statement;
 
 /// Whether it belongs to the client message that is worked on.
 inline bool is_parsed_now() {
@@ -64,10 +64,12 @@ SourceSlice own_slice(const SourceSlice& slice, const SourceSlice& around);
 /// The statement alone, without white space around it and without the semicolon.
 std::string_view slice_text(const SourceSlice& slice);
 
-/// Remembers the constants of a statement that has just been parsed. `jumble` null: it has none. `client`: it
-/// is the client's, not one inside of another. `command`: the server's CmdType. `kept`: its plan may be executed again without being parsed.
-[[gnu::hot]] void note_parsed(int64 queryid, const SourceSlice& slice, const SourceSlice& around,
-                              JumbleStateArg jumble, bool client, uint8 command, bool kept);
+/// Remembers the constants of the client's statement, which has just been parsed. `jumble` null: it has none. `command`:
+/// the server's CmdType.
+[[gnu::hot]] void note_parsed(int64 queryid, const SourceSlice& slice, JumbleStateArg jumble, uint8 command);
+
+/// The same for any statement whose plan may be executed again without being parsed.
+void note_kept(int64 queryid, const SourceSlice& slice, const SourceSlice& around, JumbleStateArg jumble);
 
 /// What is remembered of a statement, with places from the start of `part` of its text. False when nothing is.
 /// May allocate in CurrentMemoryContext; never raises an error.

@@ -90,8 +90,8 @@ bool find_names(Oid userid, bool may_use_catalog) {
 
 /// A session whose names could not be looked up serves only until they can be.
 bool same(const Session& session, Oid userid, const char* application, bool may_use_catalog) {
-    return session.userid == userid && session.packed_len != 0 &&
-           (session.names == NamesState::known || !may_use_catalog) &&
+    return session.userid == userid &&
+           (session.names == NamesState::known || (!may_use_catalog && session.packed_len != 0)) &&
            strcmp(session.application, application) == 0;
 }
 

@@ -167,22 +167,30 @@ int64 utility_rows(const QueryCompletion* completion) {
     if (creates_extension && store_ready()) note_extension_created();
 }
 
+[[gnu::noinline]] void noted_process_utility(PlannedStmt* pstmt, const char* query_string,
+                                             bool read_only_tree, ProcessUtilityContext context,
+                                             ParamListInfo params, QueryEnvironment* environment,
+                                             DestReceiver* dest, QueryCompletion* completion) {
+    if (!PGSM_JUMBLES_UTILITY && nesting_level == 0)
+        note_client_statement(queryid_of(pstmt), {query_string, pstmt->stmt_location, pstmt->stmt_len},
+                              CMD_UTILITY);
+    call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
+}
+
 extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
                                     ProcessUtilityContext context, ParamListInfo params,
                                     QueryEnvironment* environment, DestReceiver* dest,
                                     QueryCompletion* completion) {
     const Node* statement = pstmt->utilityStmt;
-    const bool off = tracking_is_off();
-    if (is_run_by_itself(statement) || (off && !concerns_extension(statement))) {
-        if (!PGSM_JUMBLES_UTILITY && !off && nesting_level == 0)
-            note_client_statement(queryid_of(pstmt),
-                                  {query_string, pstmt->stmt_location, pstmt->stmt_len}, CMD_UTILITY);
+    if (tracking_is_off() && !concerns_extension(statement))
         call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                              completion);
-    } else {
+    else if (is_run_by_itself(statement))
+        noted_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                              completion);
+    else
         measured_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                                  completion);
-    }
 }
 
 }  // namespace

@@ -26,6 +26,6 @@ struct UtilityRun {
 };
 
 /// The innermost one; null for none.
-extern UtilityRun* current_utility;
+extern PGSM_OWN UtilityRun* current_utility;
 
 }  // namespace pgsm::glue
