@@ -115,6 +115,7 @@ ActiveQuery* start_query(QueryDesc* query_desc) {
     clear_usage(query->used);
     INSTR_TIME_SET_ZERO(query->start.time);
     query->names = {};
+    query->identity.userid = InvalidOid;  // not identified yet: keep_names()
     query->planning = nullptr;
     query->query_desc = query_desc;
     query->next = newest_query;
