@@ -15,4 +15,5 @@
 #include "core/sql_literal.hpp"
 #include "core/sql_statements.hpp"
 #include "core/sql_tokens.hpp"
+#include "core/sql_words.hpp"
 #include "core/store.hpp"

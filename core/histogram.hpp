@@ -63,6 +63,7 @@ static_assert(HistogramBounds::kSlots > kMaxHistogramCells);
 /// to the lower cell. What no cell holds (longer than all of them, negative, not a number) is counted in the
 /// last one, as in 2.3.
 [[nodiscard]] inline std::uint32_t cell_of(const HistogramBounds& bounds, double ms) noexcept {
+    if (ms >= 0.0 && ms <= bounds.upper_ms[0]) return 0;  // as most are
     std::uint32_t cell = 0;
     for (std::uint32_t step = HistogramBounds::kSlots / 2; step > 0; step /= 2) {
         cell += bounds.upper_ms[cell + step - 1] < ms ? step : 0;

@@ -6,6 +6,7 @@
 #include "pgglue/guc.hpp"
 #include "pgglue/shmem.hpp"
 #include "pgglue/tracking.hpp"
+#include "pgglue/utility_run.hpp"
 
 #include <cstring>
 
@@ -80,6 +81,7 @@ extern "C" void forget_freed_query(void* arg) { unlink(static_cast<ActiveQuery*>
 struct Planning {
     int64 queryid;  // 0: free
     int level;
+    TimestampTz message_time;  // start of the client message
     core::Counters counters;
 };
 
@@ -111,6 +113,9 @@ ActiveQuery* start_query(QueryDesc* query_desc) {
         return nullptr;
     }
     clear_usage(query->used);
+    INSTR_TIME_SET_ZERO(query->start.time);
+    query->names = {};
+    query->identity.userid = InvalidOid;  // not identified yet: keep_names()
     query->planning = nullptr;
     query->query_desc = query_desc;
     query->next = newest_query;
@@ -129,7 +134,7 @@ ActiveQuery* find_query(const QueryDesc* query_desc) {
 
 void place_query(ActiveQuery* query) {
     query->around.source = nullptr;
-    if (current_utility != nullptr) place_inside(query, *current_utility);
+    if (current_utility != nullptr) place_inside(query, current_utility->execution.slice);
     query->parent_desc = (query->identity.flags & core::kHasParent) != 0 ? current_run : nullptr;
     query->parent.text = {};
 }
@@ -138,20 +143,17 @@ const ParentText* current_parent(Oid userid, ParentText& parent) {
     return current_run != nullptr ? active_parent(current_run, userid, parent) : nullptr;
 }
 
-void end_query(ActiveQuery* query, QueryDesc* query_desc) {
-    unlink(query);
-    if (newest_query != nullptr) hand_text_to_children(query);
-    const PlannedStmt* plan = query_desc->plannedstmt;
-    ParentText parent;
+[[gnu::always_inline]] static inline void count(Execution& execution, const ActiveQuery* query,
+                                                const Usage& used, int64 rows) {
+    const QueryDesc* query_desc = query->query_desc;
     const EState* estate = query_desc->estate;
-    Execution execution;
     execution.identity = query->identity;
-    execution.queryid = static_cast<int64>(plan->queryId);
+    execution.queryid = queryid_of(query_desc->plannedstmt);
     if (query->planning != nullptr) execution.sample = *query->planning;
-    set_exec_time(execution, query->used.ms);
-    execution.sample.hot().rows = PGSM_ROWS_PROCESSED(estate);
+    set_exec_time(execution, used.ms);
+    execution.sample.hot().rows = rows;
     end_cpu_time(execution.queryid, query->cpu, execution.sample.hot());
-    count_usage(execution.sample, query->used);
+    count_usage(execution.sample, used);
     if (estate->es_jit != nullptr) add_jit(execution.sample, estate->es_jit->instr);
 #if PGSM_HAS_WAL_AND_WORKER_COUNTS
     if (estate->es_parallel_workers_to_launch != 0) {
@@ -163,26 +165,71 @@ void end_query(ActiveQuery* query, QueryDesc* query_desc) {
     execution.cmd_type = static_cast<uint8>(query_desc->operation);
     execution.slice = slice_of(query_desc);
     execution.around = &query->around;
-    execution.query_desc = query_desc;
+    execution.names = &query->names;
+}
+
+void count_query(Execution& execution, const ActiveQuery* query, const Usage& used, int64 rows) {
+    count(execution, query, used, rows);
+}
+
+void describe_parent(Execution& execution, const ActiveQuery* query, ParentText& parent) {
     if (query->parent.text.data() != nullptr)
         execution.parent = &query->parent;
     else if (query->parent_desc != nullptr)
         execution.parent = active_parent(query->parent_desc, query->identity.userid, parent);
+}
+
+namespace {
+
+std::string_view copy_names(const Session& session, char* to) {
+    memcpy(to, session.packed, session.packed_len);
+    return {to, session.packed_len};
+}
+
+bool began_in(const core::Identity& identity, const Session& session) {
+    return identity.userid == session.userid && identity.session_hash == session.hash;
+}
+
+}  // namespace
+
+void keep_names(const Session& session) {
+    for (ActiveQuery* query = newest_query; query != nullptr; query = query->next) {
+        if (!query->names.empty() || !began_in(query->identity, session)) continue;
+        auto* copy = static_cast<char*>(allocate(query->query_desc->estate->es_query_cxt, session.packed_len));
+        if (copy != nullptr) query->names = copy_names(session, copy);
+    }
+    for (UtilityRun* run = current_utility; run != nullptr; run = run->outer)
+        if (run->recorded && run->kept_names_len == 0 && began_in(run->execution.identity, session))
+            run->kept_names_len = static_cast<uint32>(copy_names(session, run->kept_names).size());
+}
+
+void end_query(ActiveQuery* query, QueryDesc* query_desc) {
+    unlink(query);
+    if (newest_query != nullptr) hand_text_to_children(query);
+    ParentText parent;
+    Execution execution;
+    count(execution, query, query->used, PGSM_ROWS_PROCESSED(query_desc->estate));
+    execution.query_desc = query_desc;
+    describe_parent(execution, query, parent);
     if (pgsm_enable_query_plan && query_desc->operation == CMD_SELECT) explain_execution(execution);
     record_execution(execution);
 }
 
-void remember_planning(int64 queryid, int level, const core::Sample& planning) {
+bool can_remember_plannings() {
     static bool watching;  // most backends never come here, and pay nothing at their transactions' ends
     watching = watching || without_error(watch_transactions, nullptr);
-    if (!watching) return;
+    return watching;
+}
+
+void remember_planning(int64 queryid, int level, const core::Sample& planning) {
     for (Planning& known : plannings) {
         if (known.queryid == queryid && known.level == level) {
+            known.message_time = GetCurrentStatementStartTimestamp();
             planning.add_to(known.counters);
             return;
         }
     }
-    plannings[next_planning] = {queryid, level, {}};
+    plannings[next_planning] = {queryid, level, GetCurrentStatementStartTimestamp(), {}};
     planning.add_to(plannings[next_planning].counters);
     next_planning = (next_planning + 1) % kPlannings;
 }
@@ -196,6 +243,20 @@ core::Counters* take_planning(int64 queryid, int level, MemoryContext context) {
         return taken;
     }
     return nullptr;
+}
+
+void take_failed_plannings(int64 queryid, int level, core::Counters& into) {
+    for (Planning& known : plannings) {
+        const bool own = known.level == level && known.queryid == queryid;
+        if (known.queryid == 0 || !(own || known.level > level) ||
+            known.message_time != GetCurrentStatementStartTimestamp())
+            continue;
+        known.queryid = 0;
+        if (own)
+            core::merge(into, known.counters);
+        else
+            core::merge(into.plan, known.counters.plan);
+    }
 }
 
 }  // namespace pgsm::glue

@@ -90,8 +90,9 @@ Outcome record_exclusive(core::Store store, const core::Key& key, const core::De
 constexpr Size kNestBytes = 16 + 4;
 constexpr Size kPlanBytes = 1023;
 
-/// Packed, in CurrentMemoryContext; empty when there is neither, or no memory.
-std::string_view pack_nest_of(const Execution& execution) {
+}  // namespace
+
+std::string_view packed_nest(const Execution& execution) {
     if ((execution.identity.flags & (core::kHasParent | core::kHasPlan)) == 0) return {};
     core::NestTexts nest{};
     nest.parent_queryid = execution.identity.parent_queryid;
@@ -106,13 +107,17 @@ std::string_view pack_nest_of(const Execution& execution) {
     return out != nullptr ? std::string_view{out, core::pack_nest(nest, out, cap)} : std::string_view{};
 }
 
+namespace {
+
 core::Description describe(const Execution& execution, const StatementText& text) {
     core::Description description{};
     description.identity = execution.identity;
     description.queryid = execution.queryid;
     description.query = text.text;
     description.pgsm_query_id = text.pgsm_query_id;
-    description.session = session_names(execution.identity.userid, execution.identity.session_hash);
+    description.session = execution.names != nullptr && !execution.names->empty()
+                              ? *execution.names
+                              : session_names(execution.identity.userid, execution.identity.session_hash);
     description.flags = execution.identity.flags;
     if (!text.has_pgsm_query_id) description.flags |= core::kNoQueryId;
     if (pgsm_normalized_query) description.flags |= core::kNormalizedText;
@@ -177,7 +182,7 @@ void with_description(const Execution& execution, Use use) {
                                    : statement_text(execution.queryid, own_slice(execution.slice, execution.around != nullptr ? *execution.around : SourceSlice{}),
                                                     execution.kind);
     core::Description description = describe(execution, text);
-    description.nest = pack_nest_of(execution);
+    description.nest = packed_nest(execution);
     if (execution.copied != nullptr ||
         (execution.query_desc != nullptr && touches_relations(execution.query_desc->plannedstmt)))
         description.relations = relations_of(execution);
@@ -211,27 +216,24 @@ void wake_if_needed(const Outcome& outcome, TimestampTz now) {
 }  // namespace
 
 void identify(core::Identity& identity, bool toplevel, int64 parent_queryid) {
-    const Session& session = current_session();
-    identity.userid = session.userid;
-    identity.dbid = MyDatabaseId;
-    identity.session_hash = session.hash;
-    core::set_kind(identity, static_cast<uint8>((toplevel ? core::kTopLevel : 0) |
-                                                (parent_queryid != 0 ? core::kHasParent : 0)));
-    identity.parent_queryid = parent_queryid;
-    identity.planid = 0;
+    set_identity(identity, current_session(), toplevel, parent_queryid);
 }
+
+instr_time counted_until;
 
 void add_usage(Usage& usage, const UsageStart& start) {
     instr_time time;
     INSTR_TIME_SET_CURRENT(time);
+    counted_until = time;
     INSTR_TIME_SUBTRACT(time, start.time);
     usage.ms += ms(time);
     usage.shared_blks_hit += pgBufferUsage.shared_blks_hit - start.buffers.shared_blks_hit;
     static_assert(offsetof(BufferUsage, shared_blks_hit) == 0);
     constexpr size_t kBehind = sizeof(pgBufferUsage.shared_blks_hit);
-    if (memcmp(reinterpret_cast<const char*>(&pgBufferUsage) + kBehind,
-               reinterpret_cast<const char*>(&start.buffers) + kBehind, sizeof(BufferUsage) - kBehind) == 0 &&
-        memcmp(&pgWalUsage, &start.wal, sizeof(WalUsage)) == 0)
+    // Nothing of WAL is counted without a record.
+    if (pgWalUsage.wal_records == start.wal.wal_records &&
+        memcmp(reinterpret_cast<const char*>(&pgBufferUsage) + kBehind,
+               reinterpret_cast<const char*>(&start.buffers) + kBehind, sizeof(BufferUsage) - kBehind) == 0)
         return;
     if (!usage.more) {
         usage.buffers = {};
@@ -351,10 +353,11 @@ int64 find_recorded_queryid(int64 queryid, const SourceSlice& slice, StatementTe
     return known.recorded;
 }
 
-void record_error(const Execution& execution, int sqlstate, std::string_view message) {
+void record_error(const Execution& execution, int sqlstate, std::string_view message, std::string_view nest) {
     core::Description description = describe(execution, *execution.text);
     description.identity.elevel = execution.elevel;
     description.identity.sqlstate = static_cast<uint32>(sqlstate);
+    description.nest = nest;
     char comments[core::kCommentsCap];
     char notes[core::kCommentsCap + 128];
     Size comments_len = 0;

@@ -5,6 +5,7 @@
 
 #include "pgglue/guc.hpp"
 #include "pgglue/pg.hpp"
+#include "pgglue/session.hpp"
 #include "pgglue/statement_text.hpp"
 
 extern "C" {
@@ -41,16 +42,17 @@ struct UsageStart {
 
 /// The server's counters only ever grow, so two looks at them measure a stretch. Executor instrumentation
 /// would give the same figures (2.3 uses it), at twice the price.
-inline UsageStart begin_usage() {
-    UsageStart start;
+inline void begin_usage(UsageStart& start) {
     start.buffers = pgBufferUsage;
     start.wal = pgWalUsage;
     INSTR_TIME_SET_CURRENT(start.time);
-    return start;
 }
 
 /// Adds the stretch from `start` to now.
 [[gnu::hot]] void add_usage(Usage& usage, const UsageStart& start);
+
+/// When the last stretch ended; zero before the first.
+extern PGSM_OWN instr_time counted_until;
 
 /// The statement that ran another one: where it stands, or its text, once it has ended before the other.
 struct ParentText {
@@ -77,7 +79,19 @@ struct Execution {
     const ParentText* parent = nullptr;    // null if there is none
     std::string_view plan;                 // text of the plan, empty unless asked for
     uint8 elevel = 0;                      // of errors
+    const std::string_view* names = nullptr;  // packed, where the statement keeps its own (session_names())
 };
+
+/// The identity of what starts in a session.
+inline void set_identity(core::Identity& identity, const Session& session, bool toplevel, int64 parent_queryid) {
+    identity.userid = session.userid;
+    identity.dbid = MyDatabaseId;
+    identity.session_hash = session.hash;
+    core::set_kind(identity, static_cast<uint8>((toplevel ? core::kTopLevel : 0) |
+                                                (parent_queryid != 0 ? core::kHasParent : 0)));
+    identity.parent_queryid = parent_queryid;
+    identity.planid = 0;
+}
 
 /// Sets the identity of what starts now, in the session as it is. `parent_queryid` 0: no parent.
 [[gnu::hot]] void identify(core::Identity& identity, bool toplevel, int64 parent_queryid);
@@ -98,7 +112,7 @@ struct KnownUtility {
     bool normalized;
 };
 constexpr uint32 kKnownUtilities = 256;
-extern KnownUtility known_utilities[kKnownUtilities];
+extern PGSM_OWN KnownUtility known_utilities[kKnownUtilities];
 
 /// For recorded_queryid() where it is not known. Makes `text` in the scratch context.
 int64 find_recorded_queryid(int64 queryid, const SourceSlice& slice, StatementText& text);
@@ -115,9 +129,12 @@ inline int64 recorded_queryid(int64 queryid, const SourceSlice& slice, Statement
 /// A parent's text as it is kept, in CurrentMemoryContext. Never raises an error.
 std::string_view parent_text(const ParentText& parent);
 
+/// Parent and plan text, packed, in CurrentMemoryContext; empty when there is neither, or no memory.
+std::string_view packed_nest(const Execution& execution);
+
 /// Counts an error or a warning, whose text has been made: no catalog, no error, no allocation that can fail.
-/// Exclusive store lock.
-void record_error(const Execution& execution, int sqlstate, std::string_view message);
+/// `nest`: packed_nest(), made when the error was seen. Exclusive store lock.
+void record_error(const Execution& execution, int sqlstate, std::string_view message, std::string_view nest);
 
 /// True when a plan touches a relation at all.
 bool touches_relations(const PlannedStmt* plan);

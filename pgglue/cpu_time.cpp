@@ -2,6 +2,8 @@
 
 #include "pgglue/cpu_time.hpp"
 
+#include "pgglue/worker_cpu.hpp"
+
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -44,14 +46,20 @@ Sums of_strangers;
 constexpr double kFade = 15.0 / 16;
 
 CpuReading last_reading;
+CollectedCpu last_collected;  // in it
 
 Known& slot_of(int64 queryid) { return table[static_cast<uint64>(queryid) % kSlots]; }
 
+/// This process and its parallel workers.
 void read_cpu() {
     rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    last_reading = {true, static_cast<int64>(usage.ru_utime.tv_sec) * USECS_PER_SEC + usage.ru_utime.tv_usec,
-                    static_cast<int64>(usage.ru_stime.tv_sec) * USECS_PER_SEC + usage.ru_stime.tv_usec};
+    last_collected = collect_worker_cpu();
+    last_reading = {true,
+                    static_cast<int64>(usage.ru_utime.tv_sec) * USECS_PER_SEC + usage.ru_utime.tv_usec +
+                        last_collected.user_us,
+                    static_cast<int64>(usage.ru_stime.tv_sec) * USECS_PER_SEC + usage.ru_stime.tv_usec +
+                        last_collected.sys_us};
 }
 
 /// Reads, and takes what was used since `from`.
@@ -100,8 +108,8 @@ void remember(Known& known, int64 queryid, const core::HotPart& hot) {
 
 }  // namespace
 
-void begin_cpu_time(int64 queryid, CpuReading& reading) {
-    reading.taken = is_worth_reading(slot_of(queryid), queryid);
+void begin_cpu_time(int64 queryid, bool parallel, CpuReading& reading) {
+    reading.taken = parallel || is_worth_reading(slot_of(queryid), queryid);
     if (!reading.taken) return;
     read_cpu();
     reading = last_reading;
@@ -118,10 +126,13 @@ void end_cpu_time(int64 queryid, const CpuReading& begin, core::HotPart& hot) {
     // Perhaps the statement's place went to another one that ran inside it.
     const bool is_known = known.queryid == queryid;
     if (exec_ms >= kSurprisingMs) {
+        const CollectedCpu before = last_collected;
         measure(last_reading, hot);
-        // What other statements used since then is in it, too.
-        hot.cpu_user_time = std::min(hot.cpu_user_time, exec_ms);
-        hot.cpu_sys_time = std::min(hot.cpu_sys_time, exec_ms);
+        // What other statements used since then is in it, too; workers are nobody else's.
+        const double user_ms = static_cast<double>(last_collected.user_us - before.user_us) / 1000.0;
+        const double sys_ms = static_cast<double>(last_collected.sys_us - before.sys_us) / 1000.0;
+        hot.cpu_user_time = std::min(hot.cpu_user_time - user_ms, exec_ms) + user_ms;
+        hot.cpu_sys_time = std::min(hot.cpu_sys_time - sys_ms, exec_ms) + sys_ms;
     } else if (is_known) {
         estimate(known.rates, exec_ms, hot);
     } else {

@@ -11,7 +11,9 @@
 // A backend knows a table full of statements. Once it has met as many others as that, one in 64 of those is
 // read, too, and the others get what such readings found lately.
 //
-// Memory: one table of 12 kB a backend. No locks.
+// What parallel workers used (worker_cpu.hpp) is in it: statements whose plans have any are always read.
+//
+// Memory: one table of 12 kB a backend. No locks but that of worker_cpu.hpp.
 #pragma once
 
 #include "core/api.hpp"
@@ -26,8 +28,8 @@ struct CpuReading {
     int64 sys_us;
 };
 
-/// To be called when an execution begins.
-[[gnu::hot]] void begin_cpu_time(int64 queryid, CpuReading& reading);
+/// To be called when an execution begins. `parallel`: it may have parallel workers.
+[[gnu::hot]] void begin_cpu_time(int64 queryid, bool parallel, CpuReading& reading);
 
 /// To be called when it has ended, after its execution time is in `hot`: fills in the CPU times.
 [[gnu::hot]] void end_cpu_time(int64 queryid, const CpuReading& begin, core::HotPart& hot);

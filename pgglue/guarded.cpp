@@ -18,7 +18,8 @@ bool is_cancel() {
     return state == ERRCODE_QUERY_CANCELED || state == ERRCODE_ADMIN_SHUTDOWN;
 }
 
-/// Null when there is no memory for it.
+}  // namespace
+
 ErrorData* copy_error() {
     ErrorData* volatile copy = nullptr;
     PG_TRY();
@@ -28,6 +29,8 @@ ErrorData* copy_error() {
     PG_END_TRY();
     return copy;
 }
+
+namespace {
 
 enum class Outcome { done, failed, cancelled };
 

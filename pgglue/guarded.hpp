@@ -16,6 +16,10 @@ bool without_error(void (*work)(void*), void* argument);
 /// an error of ours: it goes on to the user's statement.
 bool without_catalog_error(void (*work)(void*), void* argument);
 
+/// A copy of the error that is being handled, in CurrentMemoryContext; null when memory is short, which is then the
+/// error that is being handled.
+ErrorData* copy_error();
+
 /// Memory for the work on one statement, made when the library is loaded. Who has used it resets it.
 MemoryContext scratch_context();
 void make_scratch_context();

@@ -83,10 +83,13 @@ extern "C" bool check_track_application_names(bool*, void**, GucSource source) {
 const config_enum_entry kTrackOptions[] = {
     {"none", kTrackNone, false}, {"top", kTrackTop, false}, {"all", kTrackAll, false}, {nullptr, 0, false}};
 
-// A hook is called before its own variable is set.
-extern "C" void assign_track(int value, void*) { track_level = Max(value, pgsm_track_minimum); }
+/// Nothing is recorded of what pg_upgrade does.
+void set_track_level(int level) { track_level = IsBinaryUpgrade ? kTrackNone : level; }
 
-extern "C" void assign_track_minimum(int value, void*) { track_level = Max(value, pgsm_track); }
+// A hook is called before its own variable is set.
+extern "C" void assign_track(int value, void*) { set_track_level(Max(value, pgsm_track_minimum)); }
+
+extern "C" void assign_track_minimum(int value, void*) { set_track_level(Max(value, pgsm_track)); }
 
 struct IntSetting {
     const char* name;

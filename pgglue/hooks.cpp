@@ -7,6 +7,7 @@
 
 #include "pgglue/active_query.hpp"
 #include "pgglue/collect.hpp"
+#include "pgglue/failure.hpp"
 #include "pgglue/guarded.hpp"
 #include "pgglue/guc.hpp"
 #include "pgglue/install.hpp"
@@ -25,7 +26,7 @@ int tracking_suspended;
 int nesting_level;
 ExecutedStatement executed_statement;
 const QueryDesc* current_run;
-const SourceSlice* current_utility;
+UtilityRun* current_utility;
 
 namespace {
 
@@ -43,24 +44,22 @@ inline bool has_nothing_to_do() { return tracking_is_off() && queryid_is_reporte
 [[gnu::hot, gnu::noinline]] void analyzed(ParseState* pstate, Query* query, JumbleStateArg jumble) {
     if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
     const bool client = nesting_level == 0;
-    const bool planned = query->utilityStmt == nullptr;
+    const bool planned = query->commandType != CMD_UTILITY;
     const auto queryid = static_cast<int64>(query->queryId);
     if (!client && (queryid == 0 || !planned || !tracks_level(nesting_level))) return;
+    const SourceSlice slice{pstate->p_sourcetext, query->stmt_location, query->stmt_len};
+    if (client) note_parsed(queryid, slice, jumble, static_cast<uint8>(query->commandType));
     // A simple Query message parses without parameters of any kind, and its plans go with it.
-    const bool kept = planned && queryid != 0 && (!client || pstate->p_paramref_hook != nullptr);
-    note_parsed(queryid, {pstate->p_sourcetext, query->stmt_location, query->stmt_len},
-                current_utility != nullptr ? *current_utility : SourceSlice{}, jumble, client, planned, kept);
+    if ((client && pstate->p_paramref_hook == nullptr) || !planned || queryid == 0 || jumble == nullptr) return;
+    note_kept(queryid, slice, current_utility != nullptr ? current_utility->execution.slice : SourceSlice{},
+              jumble);
 }
 
 extern "C" [[gnu::hot]] void pgsm_post_parse_analyze(ParseState* pstate, Query* query,
                                                      JumbleStateArg jumble) {
-    if (!tracking_is_off()) {
-        // Until 15 nothing is noted of utility statements.
-        if (query->utilityStmt == nullptr || jumble != nullptr) return analyzed(pstate, query, jumble);
-        if (nesting_level == 0)
-            note_client_statement(static_cast<int64>(query->queryId),
-                                  {pstate->p_sourcetext, query->stmt_location, query->stmt_len}, false);
-    }
+    // Until 15 utility statements have no constants; they are noted when they are executed.
+    if (!tracking_is_off() && (PGSM_JUMBLES_UTILITY || query->commandType != CMD_UTILITY))
+        return analyzed(pstate, query, jumble);
     if (prev_post_parse_analyze) prev_post_parse_analyze(pstate, query, jumble);
 }
 
@@ -70,26 +69,32 @@ PlannedStmt* call_planner(PGSM_PLANNER_PARAMS) {
     return prev_planner ? prev_planner(PGSM_PLANNER_ARGS) : standard_planner(PGSM_PLANNER_ARGS);
 }
 
-/// Functions that the planner evaluates run statements: nested ones.
-[[gnu::hot]] PlannedStmt* nested_planner(PGSM_PLANNER_PARAMS) {
+/// Functions that the planner evaluates run statements: nested ones. `start` null: it is not measured.
+[[gnu::hot]] PlannedStmt* nested_planner(const UsageStart* start, PGSM_PLANNER_PARAMS) {
     PlannedStmt* volatile plan = nullptr;
     nesting_level = nesting_level + 1;
     PG_TRY();
     { plan = call_planner(PGSM_PLANNER_ARGS); }
-    PG_FINALLY();
-    { nesting_level = nesting_level - 1; }
+    PG_CATCH();
+    {
+        nesting_level = nesting_level - 1;
+        planner_failed(parse, query_string, start);
+        PG_RE_THROW();
+    }
     PG_END_TRY();
+    nesting_level = nesting_level - 1;
     return plan;
 }
 
 [[gnu::hot, gnu::noinline]] PlannedStmt* measured_planner(PGSM_PLANNER_PARAMS) {
     note_executed(static_cast<int64>(parse->queryId));
     if (tracking_is_off()) return call_planner(PGSM_PLANNER_ARGS);
-    if (!pgsm_track_planning || parse->queryId == 0 || !tracks_level(nesting_level))
-        return nested_planner(PGSM_PLANNER_ARGS);
+    if (!pgsm_track_planning || parse->queryId == 0 || !tracks_level(nesting_level) || !can_remember_plannings())
+        return nested_planner(nullptr, PGSM_PLANNER_ARGS);
 
-    const UsageStart start = begin_usage();
-    PlannedStmt* plan = nested_planner(PGSM_PLANNER_ARGS);
+    UsageStart start;
+    begin_usage(start);
+    PlannedStmt* plan = nested_planner(&start, PGSM_PLANNER_ARGS);
     Usage used;
     clear_usage(used);
     add_usage(used, start);
@@ -124,7 +129,7 @@ inline void call_executor_start(QueryDesc* query_desc, int flags) {
     place_query(query);
     if (pgsm_track_planning)
         query->planning = take_planning(queryid, nesting_level, query_desc->estate->es_query_cxt);
-    begin_cpu_time(queryid, query->cpu);
+    begin_cpu_time(queryid, query_desc->plannedstmt->parallelModeNeeded, query->cpu);
 }
 
 extern "C" [[gnu::hot]] void pgsm_ExecutorStart(QueryDesc* query_desc, int flags) {
@@ -160,18 +165,23 @@ inline void call_executor_run(PGSM_EXECUTOR_RUN_PARAMS) {
     current_run = query_desc;
     nesting_level = nesting_level + 1;
     ActiveQuery* const query = find_query(query_desc);
-    UsageStart start;
-    if (query != nullptr) start = begin_usage();
+    if (query != nullptr) begin_usage(query->start);
     PG_TRY();
     { call_executor_run(PGSM_EXECUTOR_RUN_ARGS); }
-    PG_FINALLY();
+    PG_CATCH();
     {
         nesting_level = nesting_level - 1;
         current_run = outer;
+        run_failed(query);
+        PG_RE_THROW();
     }
     PG_END_TRY();
+    nesting_level = nesting_level - 1;
+    current_run = outer;
+    if (failure_waits) record_caught_error();
     if (query == nullptr) return;
-    add_usage(query->used, start);
+    add_usage(query->used, query->start);
+    INSTR_TIME_SET_ZERO(query->start.time);
     if (has_ended(query_desc->estate, direction, count)) end_query(query, query_desc);
 }
 
@@ -192,17 +202,23 @@ inline void call_executor_finish(QueryDesc* query_desc) {
     current_run = nullptr;
     nesting_level = nesting_level + 1;
     ActiveQuery* const query = find_query(query_desc);
-    UsageStart start;
-    if (query != nullptr) start = begin_usage();
+    if (query != nullptr) begin_usage(query->start);
     PG_TRY();
     { call_executor_finish(query_desc); }
-    PG_FINALLY();
+    PG_CATCH();
     {
         nesting_level = nesting_level - 1;
         current_run = outer;
+        run_failed(query);
+        PG_RE_THROW();
     }
     PG_END_TRY();
-    if (query != nullptr) add_usage(query->used, start);
+    nesting_level = nesting_level - 1;
+    current_run = outer;
+    if (failure_waits) record_caught_error();
+    if (query == nullptr) return;
+    add_usage(query->used, query->start);
+    INSTR_TIME_SET_ZERO(query->start.time);
 }
 
 extern "C" [[gnu::hot]] void pgsm_ExecutorFinish(QueryDesc* query_desc) {
@@ -225,6 +241,7 @@ extern "C" [[gnu::hot]] void pgsm_ExecutorEnd(QueryDesc* query_desc) {
 
 void install_statement_hooks() {
     make_scratch_context();
+    make_failure_context();
     prev_post_parse_analyze = post_parse_analyze_hook;
     post_parse_analyze_hook = pgsm_post_parse_analyze;
     prev_planner = planner_hook;

@@ -1,9 +1,11 @@
-// Rows of errors and warnings. The hook runs in the middle of error reporting, possibly for lack of memory or
+// Rows of errors and warnings. The row of an error has what the statement had used until then (failure.hpp). The hook runs in the middle of error reporting, possibly for lack of memory or
 // in an aborted transaction: nothing in it raises an error, touches a catalog or waits for more than the
 // store lock.
 #include "core/api.hpp"
 
 #include "pgglue/collect.hpp"
+#include "pgglue/error_message.hpp"
+#include "pgglue/failure.hpp"
 #include "pgglue/guc.hpp"
 #include "pgglue/install.hpp"
 #include "pgglue/session.hpp"
@@ -30,10 +32,14 @@ emit_log_hook_type prev_emit_log;
 bool in_log_hook;
 MemoryContext hook_memory;
 
-constexpr size_t kMessageBytes = 99;  // as in 2.3
+/// What a signal handler says before it ends the process (SIGQUIT): the server may be anywhere then, even in our lock.
+bool is_in_signal_handler(const ErrorData* error) {
+    return error->elevel == WARNING && !is_written_by_users(error) &&
+           (error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN || error->sqlerrcode == ERRCODE_CRASH_SHUTDOWN);
+}
 
 bool worth_recording(const ErrorData* error) {
-    return error->elevel >= WARNING && debug_query_string != nullptr && MyProc != nullptr && store_ready() &&
+    return error->elevel >= WARNING && !is_in_signal_handler(error) && !IsBinaryUpgrade && debug_query_string != nullptr && MyProc != nullptr && store_ready() &&
            tracking_suspended == 0 && !IsParallelWorker() && !proc_exit_inprogress && CritSectionCount == 0 &&
            MyDatabaseId != InvalidOid && !store_lock_held();
 }
@@ -43,6 +49,7 @@ struct Failed {
     SourceSlice slice;
     TextKind kind;
     int64 queryid;  // 0: it has none
+    uint8 command;  // the server's CmdType; CMD_UNKNOWN: not parsed, or by another message
 };
 
 /// Of a character that the server counts from 1, in bytes; -1 where that can't be told without the server's
@@ -73,10 +80,11 @@ Failed failed_at(std::string_view text, int at) {
     const std::string_view statement =
         core::statement_at(text, static_cast<size_t>(Max(at, 0)), plain_backslashes());
     const std::string_view trimmed = core::trim_statement(statement, -1, 0);
-    if (trimmed.empty()) return {{nullptr, -1, 0}, TextKind::utility, 0};
+    if (trimmed.empty()) return {{nullptr, -1, 0}, TextKind::utility, 0, CMD_UNKNOWN};
     return {{text.data(), static_cast<int>(trimmed.data() - text.data()), static_cast<int>(trimmed.size())},
             TextKind::utility,
-            0};
+            0,
+            CMD_UNKNOWN};
 }
 
 Failed failed_statement(const ErrorData* error, std::string_view text) {
@@ -88,8 +96,8 @@ Failed failed_statement(const ErrorData* error, std::string_view text) {
         Failed next_one = is_next ? failed_at(text, at >= 0 ? at : next) : Failed{};
         // Deferred checks fail when the last statement has ended.
         if (is_next && next_one.slice.source != nullptr) return next_one;
-        return {parsed, parsed_statement.planned ? TextKind::planned : TextKind::utility,
-                parsed_statement.queryid};
+        return {parsed, parsed_statement.command != CMD_UTILITY ? TextKind::planned : TextKind::utility,
+                parsed_statement.queryid, parsed_statement.command};
     }
     Failed failed = failed_at(text, at);
     // What the extended protocol executes has been parsed by a message of its own.
@@ -99,46 +107,45 @@ Failed failed_statement(const ErrorData* error, std::string_view text) {
     return failed;
 }
 
-bool is_query(std::string_view text) {
+/// The command of what the parser has not told, by its first word. CMD_UNKNOWN for WITH, which may be any query.
+CmdType command_by_first_word(std::string_view text) {
     core::SqlTokens tokens{text, plain_backslashes()};
     core::SqlToken token = tokens.next();
     while (token.symbol == '(') token = tokens.next();
-    return core::statement_kind(text, {&token, 1}) == core::StatementKind::query;
+    if (core::statement_kind(text, {&token, 1}) != core::StatementKind::query) return CMD_UTILITY;
+    const std::string_view word{text.data() + token.begin, token.end - token.begin};
+    if (core::same_word(word, "insert")) return CMD_INSERT;
+    if (core::same_word(word, "update")) return CMD_UPDATE;
+    if (core::same_word(word, "delete")) return CMD_DELETE;
+    if (core::same_word(word, "merge")) return CMD_MERGE;
+    return core::same_word(word, "with") ? CMD_UNKNOWN : CMD_SELECT;
 }
+
+bool is_query(std::string_view text) { return command_by_first_word(text) != CMD_UTILITY; }
 
 bool is_syntax_error(int sqlerrcode) {
     return sqlerrcode == ERRCODE_SYNTAX_ERROR || sqlerrcode == ERRCODE_INVALID_ESCAPE_SEQUENCE ||
            sqlerrcode == ERRCODE_NONSTANDARD_USE_OF_ESCAPE_CHARACTER;
 }
 
-/// RAISE and the like: there is no telling what is in it.
-bool is_written_by_users(const ErrorData* error) {
-    return error->message_id != nullptr && strcmp(error->message_id, "%s") == 0;
+uint8 command_of(const Failed& failed) {
+    if (failed.kind == TextKind::unparsed || failed.slice.source == nullptr) return CMD_UNKNOWN;
+    if (failed.command != CMD_UNKNOWN) return failed.command;
+    return static_cast<uint8>(command_by_first_word(slice_text(failed.slice)));
 }
 
-core::MessageQuotes quotes_of(const ErrorData* error, bool unknown) {
-    if (unknown) return core::MessageQuotes::unknown;
-    if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_DATA_EXCEPTION) return core::MessageQuotes::values;
-    return is_written_by_users(error) ? core::MessageQuotes::free : core::MessageQuotes::names;
-}
-
-std::string_view message_of(const ErrorData* error, const Failed& failed, bool has_secret, char* out,
-                            size_t cap) {
-    if (error->message == nullptr) return {};
-    // It may be of the statement's own program text (DO).
-    if (has_secret && is_written_by_users(error)) return "...";
-    const bool unparsed = failed.kind == TextKind::unparsed;
-    const std::string_view text = slice_text(failed.slice);
-    TokenRoom room;
-    Tokens tokens{};
-    const bool readable = read_tokens(text, room, tokens);
-    core::MessageSource source{text, readable ? tokens.span() : std::span<const core::SqlToken>{}, readable,
-                               pgsm_normalized_query, has_secret};
-    if (unparsed && readable)
-        source.tokens = {tokens.all, core::behind_secret_word(text, tokens.span())};
-    const core::MessageQuotes quotes = quotes_of(error, has_secret || !readable || unparsed);
-    const size_t len = core::shown_message({error->message, strlen(error->message)}, quotes, source, {out, cap});
-    return core::truncate_at_char({out, len}, kMessageBytes, text_encoding());
+/// Time that the client's message has taken and no row has: of what failed before it was run (while it waited for a
+/// lock), or after it (at the commit).
+double unmeasured_ms() {
+    const TimestampTz began = GetCurrentStatementStartTimestamp();
+    const TimestampTz now = GetCurrentTimestamp();
+    if (began == 0 || now < began) return 0;
+    const double of_message = static_cast<double>(now - began) / 1000.0;
+    if (INSTR_TIME_IS_ZERO(counted_until)) return of_message;
+    instr_time passed;
+    INSTR_TIME_SET_CURRENT(passed);
+    INSTR_TIME_SUBTRACT(passed, counted_until);
+    return Min(of_message, INSTR_TIME_GET_MILLISEC(passed));
 }
 
 void capture(const ErrorData* error) {
@@ -150,23 +157,40 @@ void capture(const ErrorData* error) {
     const StatementText text = statement_text(failed.queryid, failed.slice, failed.kind);
     const auto reported = static_cast<int64>(pgstat_get_my_query_id());
     if (failed.queryid == 0 && failed.kind != TextKind::unparsed) failed.queryid = reported;
+    const int64 server_queryid = failed.queryid;
     // Without an id of its own, above all when it could not be parsed: the hash of the text, as in 2.3.
     if (failed.queryid == 0 || text.id_tells) failed.queryid = text.kept_hash;
 
-    const Session& session = client_session_without_catalog();
     Execution execution;
-    execution.identity.userid = session.userid;
-    execution.identity.dbid = MyDatabaseId;
-    execution.identity.session_hash = session.hash;
-    // A warning comes from inside of what raised it, an error when all that is over.
-    execution.identity.flags = core::kError | (nesting_level <= 1 ? core::kTopLevel : 0);
+    Spent spent;
+    std::string_view names;
+    // A warning ends nothing: what the statement uses is in the row of its execution.
+    const bool ends = error->elevel >= ERROR;
+    const bool known = ends && client_spent(error, spent);
+    if (!known) {
+        spent.identified = false;
+        spent.counters = {};
+        spent.counters.hot.exec = core::moments_of(ends ? unmeasured_ms() : 0.0);
+    }
+    if (ends) take_failed_plannings(server_queryid, 0, spent.counters);
+    if (spent.identified) {
+        execution.identity = spent.identity;
+        names = {spent.names, spent.names_len};
+        execution.names = &names;
+    } else {
+        set_identity(execution.identity, client_session_without_catalog(), true, 0);
+    }
+    // A warning comes from inside of what raised it, an error when all that is over, or ends the process.
+    execution.identity.flags = core::kError | (ends || nesting_level <= 1 ? core::kTopLevel : 0);
     execution.queryid = failed.queryid;
-    set_exec_time(execution, 0.0);
+    execution.sample = spent.counters;
+    execution.cell = core::cell_of(histogram_bounds(), spent.counters.hot.exec.total);
+    execution.cmd_type = known && spent.queryid == server_queryid ? spent.cmd_type : command_of(failed);
     execution.text = &text;
     execution.elevel = static_cast<uint8>(error->elevel);
     char message[kMessageBytes + 16];
     record_error(execution, error->sqlerrcode,
-                 message_of(error, failed, text.has_secret, message, sizeof message));
+                 error_message(error, failed.slice, failed.kind, text.has_secret, message, sizeof message), {});
 }
 
 extern "C" void pgsm_emit_log(ErrorData* error) {

@@ -4,6 +4,7 @@
 #include "pgglue/exporter.hpp"
 #include "pgglue/guc.hpp"
 #include "pgglue/install.hpp"
+#include "pgglue/session.hpp"
 
 extern "C" {
 PGSM_MODULE_MAGIC;
@@ -18,5 +19,6 @@ void _PG_init(void) {
     install_shmem();
     install_statement_hooks();
     install_log_hook();
+    watch_roles();
     register_exporter();
 }

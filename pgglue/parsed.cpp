@@ -115,18 +115,17 @@ std::string_view slice_text(const SourceSlice& slice) {
     return core::trim_statement({slice.source, strlen(slice.source)}, slice.location, slice.length);
 }
 
-void note_parsed(int64 queryid, const SourceSlice& slice, const SourceSlice& around, JumbleStateArg jumble,
-                 bool client, bool planned, bool kept) {
-    if (client) {
-        note_client_statement(queryid, slice, planned);
-        ParsedStatement& parsed = parsed_statement;
-        parsed.all_noted = jumble == nullptr || noted_count(jumble) <= ParsedStatement::kMostNoted;
-        if (jumble != nullptr && parsed.all_noted) {
-            parsed.count = copy_noted(jumble, 0, parsed.place);
-            parsed.highest_param = jumble->highest_extern_param_id;
-        }
-    }
-    if (!kept || jumble == nullptr) return;
+void note_parsed(int64 queryid, const SourceSlice& slice, JumbleStateArg jumble, uint8 command) {
+    note_client_statement(queryid, slice, command);
+    if (jumble == nullptr) return;
+    ParsedStatement& parsed = parsed_statement;
+    parsed.all_noted = noted_count(jumble) <= ParsedStatement::kMostNoted;
+    if (!parsed.all_noted) return;
+    parsed.count = copy_noted(jumble, 0, parsed.place);
+    parsed.highest_param = jumble->highest_extern_param_id;
+}
+
+void note_kept(int64 queryid, const SourceSlice& slice, const SourceSlice& around, JumbleStateArg jumble) {
     const SourceSlice own = own_slice(slice, around);
     const std::string_view text = slice_text(own);
     if (text.data() != nullptr)

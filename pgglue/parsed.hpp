@@ -28,14 +28,14 @@ struct ParsedStatement {
     SourceSlice slice;
     int64 queryid;
     TimestampTz message_time;  // start of the client message
-    bool planned;              // no utility statement
+    uint8 command;             // the server's CmdType
     bool ended;                // it has been executed
     bool all_noted;            // `place` has all
     int count;
     int highest_param;
     NotedConstants::Place place[kMostNoted];
 };
-extern ParsedStatement parsed_statement;
+extern PGSM_OWN ParsedStatement parsed_statement;
 
 /// Whether it belongs to the client message that is worked on.
 inline bool is_parsed_now() {
@@ -44,12 +44,12 @@ inline bool is_parsed_now() {
 }
 
 /// Notes a client's statement without constants.
-inline void note_client_statement(int64 queryid, const SourceSlice& slice, bool planned) {
+inline void note_client_statement(int64 queryid, const SourceSlice& slice, uint8 command) {
     ParsedStatement& parsed = parsed_statement;
     parsed.slice = slice;
     parsed.queryid = queryid;
     parsed.message_time = GetCurrentStatementStartTimestamp();
-    parsed.planned = planned;
+    parsed.command = command;
     parsed.ended = false;
     parsed.all_noted = true;
     parsed.count = 0;
@@ -64,10 +64,12 @@ SourceSlice own_slice(const SourceSlice& slice, const SourceSlice& around);
 /// The statement alone, without white space around it and without the semicolon.
 std::string_view slice_text(const SourceSlice& slice);
 
-/// Remembers the constants of a statement that has just been parsed. `jumble` null: it has none. `client`: it
-/// is the client's, not one inside of another. `kept`: its plan may be executed again without being parsed.
-[[gnu::hot]] void note_parsed(int64 queryid, const SourceSlice& slice, const SourceSlice& around,
-                              JumbleStateArg jumble, bool client, bool planned, bool kept);
+/// Remembers the constants of the client's statement, which has just been parsed. `jumble` null: it has none. `command`:
+/// the server's CmdType.
+[[gnu::hot]] void note_parsed(int64 queryid, const SourceSlice& slice, JumbleStateArg jumble, uint8 command);
+
+/// The same for any statement whose plan may be executed again without being parsed.
+void note_kept(int64 queryid, const SourceSlice& slice, const SourceSlice& around, JumbleStateArg jumble);
 
 /// What is remembered of a statement, with places from the start of `part` of its text. False when nothing is.
 /// May allocate in CurrentMemoryContext; never raises an error.

@@ -52,6 +52,10 @@ extern "C" PGDLLEXPORT void _PG_init(void);
 #define PGSM_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
+// In front of a variable's declaration: it is the library's own. -fvisibility=hidden says so of definitions alone, and
+// what may be another library's takes an instruction more each time.
+#define PGSM_OWN __attribute__((visibility("hidden")))
+
 // SQL-callable entry point: C linkage, exported, with its finfo record.
 #define PGSM_FUNCTION(name)                                                                                  \
     extern "C" {                                                                                             \
@@ -108,9 +112,13 @@ namespace pgsm::glue {
 #if PG_VERSION_NUM >= 160000
 #define PGSM_JUMBLE_QUERY(query, text) (static_cast<void>(text), static_cast<void>(JumbleQuery(query)))
 #define PGSM_ROWS_PROCESSED(estate) static_cast<int64>((estate)->es_total_processed)
+#define PGSM_ROWS_OF_RUN_TOO(estate) static_cast<int64>((estate)->es_total_processed + (estate)->es_processed)
+#define PGSM_JUMBLES_UTILITY true
 #else
 #define PGSM_JUMBLE_QUERY(query, text) static_cast<void>(JumbleQuery(query, text))
 #define PGSM_ROWS_PROCESSED(estate) static_cast<int64>((estate)->es_processed)
+#define PGSM_ROWS_OF_RUN_TOO(estate) PGSM_ROWS_PROCESSED(estate)
+#define PGSM_JUMBLES_UTILITY false
 #endif
 
 // 17 and 18 each put an argument into it. For paths without order, parameters, outer path and private data.

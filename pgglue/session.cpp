@@ -2,15 +2,19 @@
 
 #include "pgglue/session.hpp"
 
+#include "pgglue/active_query.hpp"
 #include "pgglue/guarded.hpp"
+#include "pgglue/worker_cpu.hpp"
 
 #include <cstring>
 
 extern "C" {
+#include "access/parallel.h"
 #include "commands/dbcommands.h"
 #include "libpq/libpq-be.h"
 #include "mb/pg_wchar.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 }
 
 #include <arpa/inet.h>
@@ -28,6 +32,7 @@ int newest;
 char database_name[NAMEDATALEN];
 char user_name[NAMEDATALEN];
 Oid user_name_of;
+uint32 user_name_hash;
 
 core::ClientAddress client_address() {
     core::ClientAddress address = core::kLoopbackAddress;
@@ -44,16 +49,18 @@ core::ClientAddress client_address() {
 
 const char* port_name(const char* name) { return name != nullptr ? name : ""; }
 
-struct Names {
+struct LookUp {
     Oid userid;
     char* user;
     char* database;
+    uint32 user_hash;
 };
 
 void look_names_up(void* argument) {
-    auto& names = *static_cast<Names*>(argument);
+    auto& names = *static_cast<LookUp*>(argument);
     names.user = GetUserNameFromId(names.userid, true);
     names.database = get_database_name(MyDatabaseId);
+    names.user_hash = GetSysCacheHashValue1(AUTHOID, ObjectIdGetDatum(names.userid));
 }
 
 /// As SET ROLE or the client has given it; null when the role is another one (of a SECURITY DEFINER function).
@@ -66,7 +73,7 @@ const char* name_without_catalog(Oid userid) {
 /// True when the names are the catalog's. What was learnt without it is for this time alone.
 bool find_names(Oid userid, bool may_use_catalog) {
     if (user_name_of == userid && database_name[0] != '\0') return true;
-    Names names{userid, nullptr, nullptr};
+    LookUp names{userid, nullptr, nullptr, 0};
     const bool looked_up = may_use_catalog && without_catalog_error(look_names_up, &names);
     const char* user = names.user;
     const char* database = names.database;
@@ -77,18 +84,14 @@ bool find_names(Oid userid, bool may_use_catalog) {
     strlcpy(user_name, user != nullptr ? user : "", NAMEDATALEN);
     if (database != nullptr) strlcpy(database_name, database, NAMEDATALEN);
     user_name_of = looked_up ? userid : InvalidOid;
+    user_name_hash = names.user_hash;
     return looked_up;
 }
 
-struct SessionKey {
-    core::ClientAddress address;
-    char application[NAMEDATALEN];
-    bool has_user_name;  // rows without are not those of who has one
-};
-
 /// A session whose names could not be looked up serves only until they can be.
 bool same(const Session& session, Oid userid, const char* application, bool may_use_catalog) {
-    return session.userid == userid && session.packed_len != 0 && (session.names_known || !may_use_catalog) &&
+    return session.userid == userid &&
+           (session.names == NamesState::known || (!may_use_catalog && session.packed_len != 0)) &&
            strcmp(session.application, application) == 0;
 }
 
@@ -109,6 +112,11 @@ int place_for(Oid userid, const char* application) {
     const bool looked_up = find_names(userid, may_use_catalog);
     newest = place_for(userid, application);
     Session* session = &sessions[newest];
+    if (session->packed_len != 0) {
+        const bool is_it = session->userid == userid && strcmp(session->application, application) == 0;
+        if (is_it && !looked_up && session->names == NamesState::stale) return *session;
+        keep_names(*session);
+    }
     session->userid = userid;
     strlcpy(session->application, application, NAMEDATALEN);
     core::SessionNames names{};
@@ -119,13 +127,9 @@ int place_for(Oid userid, const char* application) {
     names.application = session->application;
     session->packed_len =
         static_cast<uint32>(core::pack_session(names, session->packed, sizeof session->packed));
-    SessionKey key;
-    memset(&key, 0, sizeof key);
-    key.address = names.address;
-    strlcpy(key.application, application, NAMEDATALEN);
-    key.has_user_name = user_name[0] != '\0';
-    session->hash = core::hash64({reinterpret_cast<const char*>(&key), sizeof key}, 0);
-    session->names_known = looked_up;
+    session->hash = core::hash64({session->packed, session->packed_len}, 0);
+    session->names = looked_up ? NamesState::known : NamesState::unknown;
+    session->user_hash = looked_up ? user_name_hash : 0;
     return *session;
 }
 
@@ -136,9 +140,21 @@ int place_for(Oid userid, const char* application) {
     return other_session(userid, application, may_use_catalog);
 }
 
+/// `hash` 0: any role. A parallel worker is called when it starts, too.
+extern "C" void roles_changed(Datum, SystemCacheId, uint32 hash) {
+    for (Session& session : sessions)
+        if (session.names == NamesState::known && (hash == 0 || hash == session.user_hash))
+            session.names = NamesState::stale;
+    if (hash == 0 || hash == user_name_hash) user_name_of = InvalidOid;
+    if (IsParallelWorker()) report_worker_cpu();
+}
+
 }  // namespace
 
+void watch_roles() { CacheRegisterSyscacheCallback(AUTHOID, roles_changed, Datum{0}); }
+
 const Session& current_session() { return session_for(GetUserId(), true); }
+const Session& current_session_without_catalog() { return session_for(GetUserId(), false); }
 const Session& client_session_without_catalog() { return session_for(GetOuterUserId(), false); }
 
 std::string_view session_names(Oid userid, uint64 hash) {

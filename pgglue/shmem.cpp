@@ -15,6 +15,11 @@ extern "C" {
 }
 
 namespace pgsm::glue {
+
+core::Store attached_store;
+core::HistogramBounds bounds_in_use;
+LWLock* store_lock;
+
 namespace {
 
 constexpr const char* kName = "pg_stat_monitor";
@@ -30,9 +35,6 @@ shmem_request_hook_type prev_shmem_request;
 shmem_startup_hook_type prev_shmem_startup;
 
 SharedState* shared_state;
-LWLock* store_lock;
-core::Store attached;
-core::HistogramBounds bounds;
 
 Size total_bytes() {
     return static_cast<Size>(pgsm_max) * 1024 * 1024 + static_cast<Size>(pgsm_query_shared_buffer) * 1024;
@@ -44,8 +46,8 @@ core::StoreConfig store_config() {
     config.text_bytes = static_cast<uint64>(pgsm_query_shared_buffer) * 1024;
     config.max_buckets = static_cast<uint32>(pgsm_max_buckets);
     config.bucket_us = static_cast<int64>(pgsm_bucket_time) * USECS_PER_SEC;
-    config.histogram_cells = bounds.cells;
-    config.bounds_hash = core::hash64(std::as_bytes(std::span{bounds.upper_ms, bounds.cells}), 0);
+    config.histogram_cells = bounds_in_use.cells;
+    config.bounds_hash = core::hash64(std::as_bytes(std::span{bounds_in_use.upper_ms, bounds_in_use.cells}), 0);
     return config;
 }
 
@@ -58,10 +60,11 @@ extern "C" void pgsm_shmem_request() {
 void create_state(std::byte* memory) {
     *shared_state = SharedState{};
     SpinLockInit(&shared_state->mutex);
+    SpinLockInit(&shared_state->worker_cpu.mutex);
     const TimestampTz now = GetCurrentTimestamp();
     shared_state->stats_since = now;
     const core::Status status = core::store_create({memory + kStoreOffset, total_bytes() - kStoreOffset},
-                                                   store_config(), now, attached);
+                                                   store_config(), now, attached_store);
     // The settings' ranges leave no budget that the core refuses.
     if (status != core::Status::kOk) elog(FATAL, "pg_stat_monitor cannot lay out its shared memory");
     load_image();
@@ -71,19 +74,19 @@ void create_state(std::byte* memory) {
 extern "C" void pgsm_shmem_startup() {
     if (prev_shmem_startup) prev_shmem_startup();
     static_cast<void>(core::make_bounds(pgsm_histogram_min, pgsm_histogram_max,
-                                        static_cast<uint32>(pgsm_histogram_buckets), bounds));
-    if (bounds.user_cells_reduced && !IsUnderPostmaster)
+                                        static_cast<uint32>(pgsm_histogram_buckets), bounds_in_use));
+    if (bounds_in_use.user_cells_reduced && !IsUnderPostmaster)
         ereport(WARNING,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                  errmsg("cells of the response time histogram would coincide"),
-                 errdetail("%u of %d cells are used.", bounds.user_cells, pgsm_histogram_buckets),
+                 errdetail("%u of %d cells are used.", bounds_in_use.user_cells, pgsm_histogram_buckets),
                  errhint("Set pg_stat_monitor.pgsm_histogram_max further from pgsm_histogram_min, or lower "
                          "pgsm_histogram_buckets.")));
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     bool found = false;
     auto* memory = static_cast<std::byte*>(ShmemInitStruct(kName, total_bytes(), &found));
     shared_state = reinterpret_cast<SharedState*>(memory);
-    attached.base = memory + kStoreOffset;
+    attached_store.base = memory + kStoreOffset;
     store_lock = &GetNamedLWLockTranche(kName)->lock;
     if (!found) create_state(memory);
     LWLockRelease(AddinShmemInitLock);
@@ -109,16 +112,10 @@ void require_store() {
 }
 
 SharedState& shared() { return *shared_state; }
-core::Store store() { return attached; }
-const core::HistogramBounds& histogram_bounds() { return bounds; }
 
-void lock_store_shared() { LWLockAcquire(store_lock, LW_SHARED); }
 void lock_store_exclusive() { LWLockAcquire(store_lock, LW_EXCLUSIVE); }
-void unlock_store() { LWLockRelease(store_lock); }
 bool store_lock_held() { return LWLockHeldByMe(store_lock); }
 void let_others_lock_store() { pg_usleep(50); }
-
-slock_t* entry_lock(core::Entry& entry) { return reinterpret_cast<slock_t*>(&entry.lock); }
 
 uint32 ended_buckets_to_keep() {
     SpinLockAcquire(&shared_state->mutex);
@@ -141,12 +138,12 @@ uint32 ended_buckets_to_keep() {
 
 void rotate_if_due(TimestampTz now) {
     lock_store_shared();
-    const bool due = core::rotation_due(attached, now);
+    const bool due = core::rotation_due(attached_store, now);
     unlock_store();
     if (!due) return;
     const uint32 keep = ended_buckets_to_keep();
     lock_store_exclusive();
-    if (core::rotation_due(attached, now)) core::rotate(attached, now, keep);
+    if (core::rotation_due(attached_store, now)) core::rotate(attached_store, now, keep);
     unlock_store();
     wake_exporter();
 }

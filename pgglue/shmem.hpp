@@ -5,6 +5,7 @@
 #include "core/api.hpp"
 
 #include "pgglue/pg.hpp"
+#include "pgglue/worker_cpu.hpp"
 
 namespace pgsm::glue {
 
@@ -38,6 +39,7 @@ struct SharedState {
     char last_error[256];       // message of the last export that failed
     char lost_reason[128];      // why buckets were given up last
     uint64 losses_explained;    // by lost_reason: buckets, as in core::Usage
+    WorkerCpuSlots worker_cpu;  // has a mutex of its own
 };
 
 /// False in a server that did not preload the library, and before its shared memory exists.
@@ -48,16 +50,21 @@ void require_store();
 
 SharedState& shared();
 
+// Set when the server starts; here for those who need them in each statement.
+extern PGSM_OWN core::Store attached_store;
+extern PGSM_OWN core::HistogramBounds bounds_in_use;
+extern PGSM_OWN LWLock* store_lock;
+
 /// The store in shared memory. Its rules of locking: core/store.hpp.
-[[gnu::hot]] core::Store store();
+inline core::Store store() { return attached_store; }
 
 /// Bounds of the response-time histogram, made once at server start from the settings.
-[[gnu::hot]] const core::HistogramBounds& histogram_bounds();
+inline const core::HistogramBounds& histogram_bounds() { return bounds_in_use; }
 
 /// The store lock. No error may be raised, and nothing reported, while it is held.
-[[gnu::hot]] void lock_store_shared();
+inline void lock_store_shared() { LWLockAcquire(store_lock, LW_SHARED); }
 void lock_store_exclusive();
-[[gnu::hot]] void unlock_store();
+inline void unlock_store() { LWLockRelease(store_lock); }
 bool store_lock_held();
 
 /// A pause of 50 microseconds between two short holds of the store lock by one who works through much of it:
@@ -65,7 +72,7 @@ bool store_lock_held();
 void let_others_lock_store();
 
 /// The spinlock of an entry in the running bucket.
-[[gnu::hot]] slock_t* entry_lock(core::Entry& entry);
+inline slock_t* entry_lock(core::Entry& entry) { return reinterpret_cast<slock_t*>(&entry.lock); }
 
 /// How many ended buckets may wait for an export that nobody has begun: as many as fit where exports happen,
 /// else pgsm_max_buckets. Takes `mutex`.

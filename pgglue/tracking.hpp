@@ -18,11 +18,11 @@ namespace pgsm::glue {
 
 /// While it is not zero this backend records nothing: set around our own SQL (the export's INSERTs). Plain
 /// counter: whoever raises it lowers it again in PG_FINALLY.
-extern int tracking_suspended;
+extern PGSM_OWN int tracking_suspended;
 
 /// Depth of executor, planner and utility calls that the code running now is inside of; 0 for the client's
 /// statement.
-extern int nesting_level;
+extern PGSM_OWN int nesting_level;
 
 /// The statement that a client message executes, for the rows of its errors. The server itself knows it
 /// (pgstat_get_my_query_id()) but for what the extended protocol executes after it was bound, in some majors.
@@ -30,14 +30,11 @@ struct ExecutedStatement {
     int64 queryid;
     TimestampTz message_time;  // start of the client message; of an older one, this is nothing
 };
-extern ExecutedStatement executed_statement;
+extern PGSM_OWN ExecutedStatement executed_statement;
 
 /// The executor run that the current code is directly inside of: the parent of the statements that it runs.
 /// Null at the top and in what is no run (utility statements, AFTER triggers), as in 2.3.
-extern const QueryDesc* current_run;
-
-/// The innermost utility statement that is being executed; null for none.
-extern const SourceSlice* current_utility;
+extern PGSM_OWN const QueryDesc* current_run;
 
 inline int64 queryid_of(const PlannedStmt* plan) { return static_cast<int64>(plan->queryId); }
 

@@ -5,11 +5,13 @@
 #include "pgglue/collect.hpp"
 #include "pgglue/cpu_time.hpp"
 #include "pgglue/exporter_database.hpp"
+#include "pgglue/failure.hpp"
 #include "pgglue/guc.hpp"
 #include "pgglue/history_schema.hpp"
 #include "pgglue/install.hpp"
 #include "pgglue/shmem.hpp"
 #include "pgglue/tracking.hpp"
+#include "pgglue/utility_run.hpp"
 
 #include <cstring>
 
@@ -90,66 +92,89 @@ int64 utility_rows(const QueryCompletion* completion) {
                                                 DestReceiver* dest, QueryCompletion* completion) {
     const Node* statement = pstmt->utilityStmt;
     const volatile bool creates_extension = is_our_extension(statement);  // over PG_TRY
-    const bool tracked = pgsm_track_utility && tracks_level(nesting_level);
+    // Steps of another statement (an index of CREATE TABLE, a table of CREATE SCHEMA) are no statements.
+    const bool tracked =
+        pgsm_track_utility && context != PROCESS_UTILITY_SUBCOMMAND && tracks_level(nesting_level);
     const int64 queryid = tracked || nesting_level == 0 ? utility_queryid(pstmt, query_string) : 0;
     note_executed(queryid);
-    const bool recorded = tracked && queryid != 0;
 
     // The statement may be freed by its own execution (a transaction's end, DEALLOCATE): all is taken before.
-    Execution execution;
+    UtilityRun run;
     ParentText parent;
-    CpuReading cpu;
-    cpu.taken = false;
+    Execution& execution = run.execution;
+    run.recorded = tracked && queryid != 0;
+    run.kept_names_len = 0;
+    run.level = nesting_level;
     SourceSlice& slice = execution.slice;
     slice = {query_string, pstmt->stmt_location, pstmt->stmt_len};
-    if (current_utility != nullptr && current_utility->source == query_string)
-        slice = own_slice(slice, *current_utility);
-    if (recorded) {
+    if (!PGSM_JUMBLES_UTILITY && nesting_level == 0) note_client_statement(queryid, slice, CMD_UTILITY);
+    if (current_utility != nullptr && current_utility->execution.slice.source == query_string)
+        slice = own_slice(slice, current_utility->execution.slice);
+    execution.queryid = queryid;
+    if (run.recorded) {
         identify(execution.identity, nesting_level == 0, parent_queryid());
-        execution.queryid = queryid;
         execution.cmd_type = CMD_UTILITY;
         execution.kind = TextKind::utility;
         if (IsA(statement, CopyStmt))
             execution.copied = reinterpret_cast<const CopyStmt*>(statement)->relation;
-        if ((execution.identity.flags & core::kHasParent) != 0) execution.parent = current_parent(execution.identity.userid, parent);
-        begin_cpu_time(queryid, cpu);
+        if ((execution.identity.flags & core::kHasParent) != 0)
+            execution.parent = current_parent(execution.identity.userid, parent);
+        begin_cpu_time(queryid, false, run.cpu);
     }
-    const UsageStart start = begin_usage();
+    begin_usage(run.start);
 
     const QueryDesc* const outer = current_run;
-    const SourceSlice* const outer_utility = current_utility;
+    run.outer = current_utility;
     current_run = nullptr;
-    current_utility = &slice;
+    current_utility = &run;
     nesting_level = nesting_level + 1;
     PG_TRY();
     {
         call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                              completion);
     }
-    PG_FINALLY();
+    PG_CATCH();
     {
-        nesting_level = nesting_level - 1;
+        nesting_level = run.level;
         current_run = outer;
-        current_utility = outer_utility;
+        current_utility = run.outer;
+        utility_failed(run);
+        PG_RE_THROW();
     }
     PG_END_TRY();
+    nesting_level = nesting_level - 1;
+    current_run = outer;
+    current_utility = run.outer;
 
+    if (failure_waits) record_caught_error();
     if (nesting_level == 0) parsed_statement.ended = true;
-    if (recorded) {
+    if (run.recorded) {
         Usage used;
         clear_usage(used);
-        add_usage(used, start);
+        add_usage(used, run.start);
         set_exec_time(execution, used.ms);
         execution.sample.hot().rows = utility_rows(completion);
-        end_cpu_time(queryid, cpu, execution.sample.hot());
+        end_cpu_time(queryid, run.cpu, execution.sample.hot());
         count_usage(execution.sample, used);
         StatementText text;
         text.text = {};
         execution.queryid = recorded_queryid(queryid, slice, text);
         if (text.text.data() != nullptr) execution.text = &text;
+        const std::string_view names = run.names();
+        execution.names = &names;
         record_execution(execution);
     }
     if (creates_extension && store_ready()) note_extension_created();
+}
+
+[[gnu::noinline]] void noted_process_utility(PlannedStmt* pstmt, const char* query_string,
+                                             bool read_only_tree, ProcessUtilityContext context,
+                                             ParamListInfo params, QueryEnvironment* environment,
+                                             DestReceiver* dest, QueryCompletion* completion) {
+    if (!PGSM_JUMBLES_UTILITY && nesting_level == 0)
+        note_client_statement(queryid_of(pstmt), {query_string, pstmt->stmt_location, pstmt->stmt_len},
+                              CMD_UTILITY);
+    call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
 }
 
 extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
@@ -157,9 +182,12 @@ extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string
                                     QueryEnvironment* environment, DestReceiver* dest,
                                     QueryCompletion* completion) {
     const Node* statement = pstmt->utilityStmt;
-    if (is_run_by_itself(statement) || (tracking_is_off() && !concerns_extension(statement)))
+    if (tracking_is_off() && !concerns_extension(statement))
         call_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                              completion);
+    else if (is_run_by_itself(statement))
+        noted_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                              completion);
     else
         measured_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                                  completion);
