@@ -38,6 +38,7 @@ struct SharedState {
     char last_error[256];       // message of the last export that failed
     char lost_reason[128];      // why buckets were given up last
     uint64 losses_explained;    // by lost_reason: buckets, as in core::Usage
+    uint64 resets;              // of the memory by pg_stat_monitor_reset(); store lock
 };
 
 /// False in a server that did not preload the library, and before its shared memory exists.
