@@ -38,6 +38,8 @@ struct SharedState {
     char last_error[256];       // message of the last export that failed
     char lost_reason[128];      // why buckets were given up last
     uint64 losses_explained;    // by lost_reason: buckets, as in core::Usage
+    core::TrustedClock clock;   // of the history
+    TimestampTz clock_saved;    // what the file has that holds it; 0: not written yet
     uint64 resets;              // of the memory by pg_stat_monitor_reset(); store lock
 };
 
