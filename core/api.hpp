@@ -17,3 +17,4 @@
 #include "core/sql_tokens.hpp"
 #include "core/sql_words.hpp"
 #include "core/store.hpp"
+#include "core/trusted_clock.hpp"

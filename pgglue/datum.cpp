@@ -83,17 +83,33 @@ void append_converted(StringInfo out, std::string_view value, int encoding, Oid 
     pfree(buffer);
 }
 
+/// Appends `value` with its bytes outside of ASCII as \xNN, which E'' reads back.
+void append_escaped(StringInfo out, std::string_view value) {
+    for (const char c : value) {
+        if (IS_HIGHBIT_SET(c) || c == '\0')
+            appendStringInfo(out, "\\x%02x", static_cast<unsigned char>(c));
+        else
+            appendStringInfoCharMacro(out, c);
+    }
+}
+
 /// `value` in the database's encoding: itself if it is that already, else a new string.
 std::string_view readable(int encoding, std::string_view value) {
     const int mine = GetDatabaseEncoding();
     if (is_ascii(value)) return value;
+    StringInfoData out;
+    if (mine == PG_SQL_ASCII) {
+        // It takes any bytes, but a client of another encoding then fails at the whole query, and what is
+        // stored here may be read by clients of all encodings.
+        initStringInfo(&out);
+        append_escaped(&out, value);
+        return {out.data, static_cast<std::size_t>(out.len)};
+    }
     const int length = static_cast<int>(value.size());
-    // SQL_ASCII as the writer's says nothing about the bytes: perhaps they are the reader's. As the reader's
-    // it takes any.
-    const bool same = encoding == mine || encoding == PG_SQL_ASCII || mine == PG_SQL_ASCII;
+    // SQL_ASCII as the writer's says nothing about the bytes: perhaps they are the reader's.
+    const bool same = encoding == mine || encoding == PG_SQL_ASCII;
     if (same && pg_encoding_verifymbstr(mine, value.data(), length) == length) return value;
 
-    StringInfoData out;
     initStringInfo(&out);
     if (same) {
         append_valid(&out, value);

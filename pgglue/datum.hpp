@@ -1,9 +1,9 @@
 // core::Row -> Datum: the converters that generated/pgglue/row_datum.inc is made of, and the functions in it.
 //
 // Texts are kept as the bytes that a session of any database wrote, and are read from databases of other
-// encodings. A reader gets what can be shown in its own encoding with '?' for the rest: one odd text must not
-// take the whole relation away from everybody (compat-2.3.md 4.6). Everything here allocates in the current
-// memory context.
+// encodings. A reader gets what can be shown in its database's encoding with '?' for the rest, in a database of
+// SQL_ASCII, whose clients may be of any, ASCII with \xNN for the rest: one odd text must not take the whole
+// relation away from everybody (compat-2.3.md 4.6). Everything here allocates in the current memory context.
 #pragma once
 
 #include "core/api.hpp"

@@ -119,14 +119,14 @@ void pause_between_pieces() {
     CHECK_FOR_INTERRUPTS();
 }
 
-void note_copied(const Job& job, uint64 buckets_lost) {
+void note_copied(const Job& job, uint64 resets) {
     for (int i = 0; i < job.range.count; ++i) {
         const core::Bucket* bucket = find_ended(job.copy, stamped_bucket(job.range, i));
         if (bucket == nullptr) continue;
         uint64 calls = 0;
         for (core::Ref at = bucket->first_entry; at != 0; at = job.copy.entry(at)->list_next)
             calls = calls + static_cast<uint64>(job.copy.entry(at)->hot.exec.count);
-        note_written(job.range, i, bucket->entries, calls, buckets_lost);
+        note_written(job.range, i, bucket->entries, calls, resets);
     }
 }
 
@@ -150,14 +150,14 @@ void copy_buckets(Job& job) {
     core::Ref text = 0;
     while (copy_text_piece(job.copy, text)) pause_between_pieces();
     lock_store_shared();
-    const uint64 buckets_lost = store().header().usage.buckets_lost;
+    const uint64 resets = shared().resets;
     for (int i = 0; i < job.range.count; ++i) {
         core::Bucket* bucket = find_ended(job.copy, stamped_bucket(job.range, i));
         if (bucket != nullptr && find_ended(store(), bucket->number) == nullptr)
             bucket->state = core::BucketState::free;
     }
     unlock_store();
-    note_copied(job, buckets_lost);
+    note_copied(job, resets);
     job.scratch = static_cast<core::Ref*>(MemoryContextAllocExtended(
         CurrentMemoryContext, job.scratch_count * sizeof(core::Ref), MCXT_ALLOC_HUGE));
 }

@@ -49,7 +49,7 @@ struct OwnStamp {
     int64 rows;
     double ms;
     bool written;  ///< its rows are in the table, if this (sub)transaction commits
-    uint64 statements, calls, buckets_lost;
+    uint64 statements, calls, resets;
 };
 
 OwnStamp* own_stamps;  // in TopTransactionContext
@@ -94,11 +94,11 @@ void count_export(const OwnStamp* stamps, int count) {
     SpinLockRelease(&state.mutex);
 }
 
-/// A bucket whose rows are stored has left memory before the commit. If the ring needed its room it was
-/// counted as lost; if it was a reset in another database nothing was. `lost`: buckets, when the commit began
-/// to correct. Lock: exclusive.
-void correct_loss(const OwnStamp& stamp, uint64 lost) {
-    if (!stamp.written || lost <= stamp.buckets_lost) return;
+/// A bucket whose rows are stored has left memory before the commit. Either the ring needed its room, and it
+/// was counted as lost, or a reset emptied the memory, and with it the counts: a loss that they have now is
+/// another bucket's. Lock: exclusive.
+void correct_loss(const OwnStamp& stamp) {
+    if (!stamp.written || shared().resets != stamp.resets) return;
     core::take_back_loss(store(), stamp.statements, stamp.calls);
     store().header().early_stamp = stamp.xid;
 }
@@ -110,13 +110,12 @@ void commit_stamps() {
         return;
     }
     lock_store_exclusive();
-    const uint64 lost = store().header().usage.buckets_lost;
     for (int i = 0; i < own_count; ++i) {
         core::Bucket* bucket = find_ended(store(), own_stamps[i].bucket);
         if (is_stamped(bucket, own_stamps[i]))
             bucket->exported = true;
         else
-            correct_loss(own_stamps[i], lost);
+            correct_loss(own_stamps[i]);
     }
     store().header().leaving_stamp = 0;
     unlock_store();
@@ -269,12 +268,12 @@ void settle_stamps(StampRange range) {
 
 int64 stamped_bucket(StampRange range, int index) { return own_stamps[range.first + index].bucket; }
 
-void note_written(StampRange range, int index, uint64 statements, uint64 calls, uint64 buckets_lost) {
+void note_written(StampRange range, int index, uint64 statements, uint64 calls, uint64 resets) {
     OwnStamp& stamp = own_stamps[range.first + index];
     stamp.written = true;
     stamp.statements = statements;
     stamp.calls = calls;
-    stamp.buckets_lost = buckets_lost;
+    stamp.resets = resets;
 }
 
 void note_export(StampRange range, int64 rows, double ms) {

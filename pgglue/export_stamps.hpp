@@ -28,8 +28,8 @@ void settle_stamps(StampRange range);
 int64 stamped_bucket(StampRange range, int index);
 
 /// The rows of one bucket are copied and will be written: should the ring need its memory before the commit,
-/// this is what was not lost after all. `buckets_lost`: Usage's, when the bucket was last seen in memory.
-void note_written(StampRange range, int index, uint64 statements, uint64 calls, uint64 buckets_lost);
+/// this is what was not lost after all. `resets`: SharedState's, when the bucket was last seen in memory.
+void note_written(StampRange range, int index, uint64 statements, uint64 calls, uint64 resets);
 
 /// Counts rows that were written for the export's figures, which change when the transaction commits.
 void note_export(StampRange range, int64 rows, double ms);

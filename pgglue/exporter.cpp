@@ -16,6 +16,7 @@
 #include "pgglue/export.hpp"
 #include "pgglue/exporter_database.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/history_clock.hpp"
 #include "pgglue/own_rows.hpp"
 #include "pgglue/tracking.hpp"
 
@@ -60,6 +61,7 @@ struct Exporter {
 enum class Result { exported, no_extension, failed };
 
 [[noreturn]] void leave() {
+    save_trusted_time();
     // 1: started again unless the server stops.
     proc_exit(1);
 }
@@ -242,6 +244,13 @@ void note_losses() {
     SpinLockRelease(&state.mutex);
 }
 
+/// Where the clock has gone back, what was to be done by it is not put off until it is there again.
+void follow_clock(Exporter& self) {
+    const TimestampTz now = GetCurrentTimestamp();
+    if (self.next_attempt > now + kMaxDelayUs) self.next_attempt = now;
+    if (self.looked_when > now) self.looked_when = now;
+}
+
 /// Until something has to be done, in microseconds; -1: nothing until woken.
 int64 time_to_sleep(Exporter& self, bool memory_waits) {
     const TimestampTz now = GetCurrentTimestamp();
@@ -293,6 +302,7 @@ void start_afresh(Exporter& self, MemoryContext context) {
     for (;;) {
         MemoryContextReset(context);
         check_interrupts(self);
+        follow_clock(self);
         // Somebody else changes the state when the extension has been created.
         if (self.fresh || exporter_state() != self.seen) start_afresh(self, context);
         rotate_if_due(GetCurrentTimestamp());

@@ -16,6 +16,7 @@
 #include "pgglue/as_owner.hpp"
 #include "pgglue/export.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/history_clock.hpp"
 #include "pgglue/history_privacy.hpp"
 #include "pgglue/history_rollup.hpp"
 #include "pgglue/history_schema.hpp"
@@ -249,17 +250,17 @@ Progress truncate_step(Call& call) {
 
 Progress rollup_step(Call& call) { return merge_step(call.table, call.at); }
 
-bool in_budget(TimestampTz start) {
+bool in_budget(int64 start_us) {
     const int64 share = pgsm_bucket_time * USECS_PER_SEC / 20;
-    return GetCurrentTimestamp() - start < Min(Max(share, kLeastBudgetUs), kMostBudgetUs);
+    return steady_us() - start_us < Min(Max(share, kLeastBudgetUs), kMostBudgetUs);
 }
 
 int64 minutes_us(int minutes) { return static_cast<int64>(minutes) * 60 * USECS_PER_SEC; }
 
 /// Repeats a step while it has something to do.
-void repeat(Step step, TimestampTz at, TimestampTz start) {
+void repeat(Step step, TimestampTz at, int64 start_us) {
     Progress result = Progress::more;
-    while (result == Progress::more && in_budget(start))
+    while (result == Progress::more && in_budget(start_us))
         if (!run_step(step, InvalidOid, at, &result)) return;
 }
 
@@ -316,21 +317,22 @@ void make_days_ahead() {
 }
 
 void keep_history() {
-    const TimestampTz now = GetCurrentTimestamp();
+    const int64 start_us = steady_us();
+    const TimestampTz now = trusted_now();
     set_lock_timeout(kLockTimeout);
     set_triggers("replica");
     SetConfigOption("work_mem", "32MB", PGC_SUSET, PGC_S_OVERRIDE);
-    repeat(privacy_step, 0, now);
+    repeat(privacy_step, 0, start_us);
     if (!run_step(survey_step, InvalidOid, 0, nullptr)) return;
     if (pgsm_history_retention != 0) {
         const TimestampTz before = now - minutes_us(pgsm_history_retention);
         drop_expired(before);
-        repeat(expire_step, before, now);
+        repeat(expire_step, before, start_us);
     }
     if (pgsm_history_max_size != 0) keep_size(static_cast<int64>(pgsm_history_max_size) * 1024 * 1024);
-    repeat(drain_step, now, now);
+    repeat(drain_step, GetCurrentTimestamp(), start_us);
     // With nothing to be merged it clears away what was begun.
-    repeat(rollup_step, merge_before(now), now);
+    repeat(rollup_step, merge_before(now), start_us);
 }
 
 }  // namespace pgsm::glue

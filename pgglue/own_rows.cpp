@@ -11,6 +11,7 @@
 #include "pgglue/own_rows.hpp"
 
 #include "pgglue/guc.hpp"
+#include "pgglue/history_clock.hpp"
 #include "pgglue/number_file.hpp"
 #include "pgglue/shmem.hpp"
 
@@ -73,7 +74,9 @@ void note_start() {
 
 void note_end_of_recovery() {
     int64 since = 0;
-    if (read_number(kPath, &since) && since == DT_NOEND) write_number(kPath, GetCurrentTimestamp());
+    if (!read_number(kPath, &since) || since != DT_NOEND) return;
+    forget_trusted_time();
+    write_number(kPath, GetCurrentTimestamp());
 }
 
 /// One row: least and greatest bucket number to show, since when rows must have been stored, the reader, and

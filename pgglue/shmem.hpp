@@ -40,6 +40,9 @@ struct SharedState {
     char lost_reason[128];      // why buckets were given up last
     uint64 losses_explained;    // by lost_reason: buckets, as in core::Usage
     WorkerCpuSlots worker_cpu;  // has a mutex of its own
+    core::TrustedClock clock;   // of the history
+    TimestampTz clock_saved;    // what the file has that holds it; 0: not written yet
+    uint64 resets;              // of the memory by pg_stat_monitor_reset(); store lock
 };
 
 /// False in a server that did not preload the library, and before its shared memory exists.

@@ -130,6 +130,7 @@ void empty_memory() {
     const TimestampTz now = GetCurrentTimestamp();
     lock_store_exclusive();
     core::reset(store(), now);
+    shared().resets = shared().resets + 1;
     unlock_store();
     SharedState& state = shared();
     SpinLockAcquire(&state.mutex);

@@ -280,6 +280,13 @@ REVOKE ALL ON FUNCTION pg_stat_monitor_fdw_handler() FROM PUBLIC;
 
 CREATE FOREIGN DATA WRAPPER pg_stat_monitor HANDLER pg_stat_monitor_fdw_handler;
 CREATE SERVER pg_stat_monitor FOREIGN DATA WRAPPER pg_stat_monitor;
+-- A wrapper's owner has to be a superuser: as it is, REASSIGN OWNED can give all the rest to any role.
+DO $pgsm$
+BEGIN
+    EXECUTE (SELECT pg_catalog.format('ALTER FOREIGN DATA WRAPPER pg_stat_monitor OWNER TO %I', a.rolname)
+             FROM pg_catalog.pg_authid AS a WHERE a.oid = 10::oid);
+END
+$pgsm$;
 
 CREATE TABLE pg_stat_monitor (
     bucket bigint,
