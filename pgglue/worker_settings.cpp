@@ -11,6 +11,8 @@
 
 #include "pgglue/pg.hpp"
 
+#include <cstring>
+
 extern "C" {
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
@@ -81,9 +83,10 @@ void set_above_all(const char* name, const char* value) {
 /// Whether a database or a role may have a value of its own for it. What no file can set belongs to a
 /// transaction or a session; the role is among the pins.
 bool can_be_of_database(const config_generic& setting) {
-    const bool of_sessions = setting.context == PGC_USERSET || setting.context == PGC_SUSET ||
-                             setting.context == PGC_BACKEND || setting.context == PGC_SU_BACKEND;
-    return of_sessions && (setting.flags & GUC_DISALLOW_IN_FILE) == 0;
+    const bool of_sessions = setting.context == PGC_USERSET || setting.context == PGC_SUSET;
+    // Ours mean nothing to the worker, and some warn that they mean nothing to anybody.
+    const bool own = strncmp(setting.name, "pg_stat_monitor.", 16) == 0;
+    return of_sessions && !own && (setting.flags & GUC_DISALLOW_IN_FILE) == 0;
 }
 
 }  // namespace
