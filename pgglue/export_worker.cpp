@@ -1,8 +1,8 @@
 // The short-lived worker that exports in one database and is gone again, so that nobody has to wait for it
 // who wants to drop or to rename that database.
 //
-// What it found out it leaves in SharedState::worker_result, for the exporter, which waits for its end. Of what
-// it dies, should it die, is left there by a log hook of its own.
+// What it found out it leaves in SharedState::worker_result, for the exporter, which waits for its end. Of
+// what it dies, should it die, is left there by a log hook of its own.
 #include "core/api.hpp"
 
 #include "pgglue/exporter.hpp"

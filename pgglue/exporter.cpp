@@ -107,7 +107,8 @@ Result result_of_worker() {
     case WorkerResult::no_extension:
         return Result::no_extension;
     default:
-        note_export_failure(message[0] != '\0' ? message : "the export worker ended before its work was done");
+        note_export_failure(message[0] != '\0' ? message
+                                               : "the export worker ended before its work was done");
         return Result::failed;
     }
 }
@@ -190,8 +191,8 @@ void note_looked_at(Exporter& self, Oid database) {
     if (self.looked_count == 0) self.looked_when = GetCurrentTimestamp();
     if (self.looked_count == self.looked_room) {
         const int room = self.looked_room + 64;
-        auto* grown = static_cast<Oid*>(
-            MemoryContextAlloc(TopMemoryContext, static_cast<Size>(room) * sizeof(Oid)));
+        auto* grown =
+            static_cast<Oid*>(MemoryContextAlloc(TopMemoryContext, static_cast<Size>(room) * sizeof(Oid)));
         for (int i = 0; i < self.looked_count; ++i) grown[i] = self.looked_at[i];
         if (self.looked_at != nullptr) pfree(self.looked_at);
         self.looked_at = grown;
@@ -211,7 +212,8 @@ bool export_somewhere(Exporter& self, const Candidate* list, int count) {
         if (result == Result::no_extension) note_looked_at(self, list[i].database);
         all_seen = all_seen && result == Result::no_extension;
     }
-    if (all_seen) set_exporter_state(ExporterState::no_database, "no database has the extension pg_stat_monitor");
+    if (all_seen)
+        set_exporter_state(ExporterState::no_database, "no database has the extension pg_stat_monitor");
     return false;
 }
 

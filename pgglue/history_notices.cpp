@@ -56,8 +56,8 @@ const char* find_publications(Oid table) {
     ListCell* cell = nullptr;
     List* all = list_difference_oid(GetAllTablesPublications(), PGSM_EXCLUDED_PUBLICATIONS(table));
     foreach (cell, all) append_name(&names, lfirst_oid(cell));
-    List* of_schema = list_difference_oid(GetSchemaPublications(get_rel_namespace(table)),
-                                          PGSM_NAMING_PUBLICATIONS(table));
+    List* of_schema =
+        list_difference_oid(GetSchemaPublications(get_rel_namespace(table)), PGSM_NAMING_PUBLICATIONS(table));
     foreach (cell, of_schema) append_name(&names, lfirst_oid(cell));
     return names.data;
 }
@@ -74,8 +74,8 @@ bool drops_extension(const Node* statement) {
 
 /// Without indexes and TOAST, of which a table without rows has some.
 int64 main_bytes(Oid oid) {
-    return DatumGetInt64(
-        DirectFunctionCall2(pg_relation_size, ObjectIdGetDatum(oid), PointerGetDatum(cstring_to_text("main"))));
+    return DatumGetInt64(DirectFunctionCall2(pg_relation_size, ObjectIdGetDatum(oid),
+                                             PointerGetDatum(cstring_to_text("main"))));
 }
 
 }  // namespace
@@ -90,11 +90,12 @@ void advise_creator() {
     const Oid table = find_export_table();
     const char* publications = OidIsValid(table) ? find_publications(table) : "";
     if (publications[0] == '\0') return;
-    ereport(WARNING,
-            (errcode(ERRCODE_WARNING), errmsg("publications contain pg_stat_monitor: %s", publications),
-             errdetail("Their subscribers stop when statistics are stored, unless they have the same tables."),
-             errhint("Drop the extension and create it in a database of its own, or publish tables or schemas "
-                     "by name.")));
+    ereport(
+        WARNING,
+        (errcode(ERRCODE_WARNING), errmsg("publications contain pg_stat_monitor: %s", publications),
+         errdetail("Their subscribers stop when statistics are stored, unless they have the same tables."),
+         errhint("Drop the extension and create it in a database of its own, or publish tables or schemas "
+                 "by name.")));
 }
 
 void advise_exporting_caller() {
@@ -134,11 +135,12 @@ void note_publications(Oid table) {
     SpinLockRelease(&state.mutex);
     if (!news || text[0] == '\0') return;
     tracking_suspended = tracking_suspended + 1;
-    ereport(LOG,
-            (errmsg("publications contain pg_stat_monitor: %s", text),
-             errdetail("Their subscribers stop when statistics are stored, unless they have the same tables."),
-             errhint("Have the history in a database of its own (pg_stat_monitor.pgsm_export_database), or "
-                     "publish tables or schemas by name.")));
+    ereport(
+        LOG,
+        (errcode(ERRCODE_WARNING), errmsg("publications contain pg_stat_monitor: %s", text),
+         errdetail("Their subscribers stop when statistics are stored, unless they have the same tables."),
+         errhint("Have the history in a database of its own (pg_stat_monitor.pgsm_export_database), or "
+                 "publish tables or schemas by name.")));
     tracking_suspended = tracking_suspended - 1;
 }
 

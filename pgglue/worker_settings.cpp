@@ -1,7 +1,7 @@
 // The settings that the export worker runs with: those of the configuration file, of which some are pinned;
 // nothing that ALTER DATABASE or ALTER ROLE sets. Both are done before the worker is connected, with a source
-// that is above theirs, as autovacuum does it: PostgreSQL then leaves them alone when it connects. Later would
-// be too late: a transaction_timeout can end the worker while it is connecting.
+// that is above theirs, as autovacuum does it: PostgreSQL then leaves them alone when it connects. Later
+// would be too late: a transaction_timeout can end the worker while it is connecting.
 //
 // Every setting is kept as it is, not only those that are known to do harm: each major brings new ones, and
 // libraries have theirs.
@@ -76,8 +76,8 @@ constexpr Pin kPins[] = {
 /// As if it came with the server's start: every setting may be set, and what is refused (none should be) is
 /// left as it is.
 void set_above_all(const char* name, const char* value) {
-    static_cast<void>(set_config_option(name, value, PGC_POSTMASTER, PGC_S_OVERRIDE, GUC_ACTION_SET, true,
-                                        DEBUG5, false));
+    static_cast<void>(
+        set_config_option(name, value, PGC_POSTMASTER, PGC_S_OVERRIDE, GUC_ACTION_SET, true, DEBUG5, false));
 }
 
 /// Whether a database or a role may have a value of its own for it. What no file can set belongs to a

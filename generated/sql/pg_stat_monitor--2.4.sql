@@ -1060,7 +1060,7 @@ COMMENT ON COLUMN pg_stat_monitor_status.stats_since IS 'Since when these figure
 COMMENT ON FUNCTION pg_stat_monitor_export() IS
     'Ends the running bucket, exports every ended one, and returns the number of rows written.';
 COMMENT ON FUNCTION pg_stat_monitor_reset() IS
-    'Empties pg_stat_monitor: memory, and history of this database.';
+    'Empties pg_stat_monitor: memory, and history of this database. What pg_stat_monitor_status counts, losses included, starts from zero.';
 COMMENT ON FUNCTION pg_stat_monitor_version() IS 'Version of the library.';
 COMMENT ON FUNCTION pg_stat_monitor_internal(boolean) IS
     'Statistics in shared memory, with the columns of 2.3.';

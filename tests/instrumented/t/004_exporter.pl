@@ -39,7 +39,7 @@ ok(all_stored(), 'the exporter works');
 my $SITES = join(' ', qw(BackgroundWorkerInitializeConnectionByOid SetConfigOption StartTransactionCommand
       CommitTransactionCommand GetTransactionSnapshot PushActiveSnapshot SPI_connect SPI_execute SPI_execute_plan
       SPI_prepare LockSharedObject LockRelationOid RegisterXactCallback RegisterSubXactCallback MemoryContextAlloc
-      RelationGetPartitionDesc RelationGetIndexList get_extension_oid table_open try_relation_open try_table_open));
+      RelationGetPartitionDesc RelationGetIndexList get_guc_variables GetAllTablesPublications get_extension_oid table_open try_relation_open try_table_open));
 configure(fault_process => 'worker', fault_sites => $SITES);
 my @steps = (1 .. 34, map { 34 + 9 * $_ } 1 .. 8);
 my @silent;

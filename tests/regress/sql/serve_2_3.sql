@@ -147,5 +147,7 @@ SELECT to_regnamespace('pgsm_2_3') AS left_behind;
 CREATE EXTENSION pg_stat_monitor;
 SELECT pg_stat_monitor_serve_2_3('regress_pgsm_tool');
 SELECT count(*) > 0 AS rows FROM pgsm_2_3.pg_stat_monitor;
+SET client_min_messages = warning;
 DROP EXTENSION pg_stat_monitor;
+RESET client_min_messages;
 DROP ROLE regress_pgsm_tool, regress_pgsm_own, regress_pgsm_plain;
