@@ -23,7 +23,7 @@ enum EntryFlag : std::uint8_t {
     kNoQueryId = 16,      ///< pgsm_query_id is NULL
     kHasParent = 32,
     kHasPlan = 64,
-    kTextMissing = 128,  ///< a text found no room, or lost it
+    kTextMissing = 128,  ///< a text found no room, or lost it; in a description: one could not be made
 };
 
 /// A SQLSTATE as the server packs it: six bits a character, the first one lowest. Its class is the first two.
@@ -192,7 +192,7 @@ struct Description {
     std::string_view nest;       ///< made by pack_nest(), or empty
     std::string_view relations;  ///< separated by line feeds
     std::string_view notes;      ///< made by pack_notes(), or empty
-    std::uint8_t flags;          ///< those of the identity, kNormalizedText, kNoQueryId
+    std::uint8_t flags;          ///< those of the identity, kNormalizedText, kNoQueryId, kTextMissing
     std::uint8_t cmd_type;
 };
 

@@ -131,8 +131,7 @@ void squeeze_in(const Import& import, const Bucket& own, const Entry& old) noexc
     }
     Bucket& bucket = to.bucket(position);
     if (into == nullptr) {
-        ++usage.statements_lost;
-        usage.calls_lost += static_cast<std::uint64_t>(old.hot.exec.count);
+        usage.calls_without_room += static_cast<std::uint64_t>(old.hot.exec.count);
         return;
     }
     merge(into->hot, old.hot);

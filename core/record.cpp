@@ -94,6 +94,9 @@ Entry* make_entry(Store store, Bucket& bucket, const Key& key, const Description
     set_elevel(entry, from.identity.elevel);
     entry.floor = is_error(entry) ? bucket.error_floor : bucket.floor;
     if (is_error(entry)) entry.sqlstate = from.identity.sqlstate;
+    // What could not be made is counted, and not asked for again.
+    if ((entry.flags & kTextMissing) != 0) ++store.header().usage.texts_missing;
+    entry.flags &= static_cast<std::uint8_t>(~kTextMissing);
     give_texts(store, entry, from, added_weight(from.identity, sample));
     link_entry(store, bucket, entry);
     return &entry;
@@ -129,6 +132,7 @@ Entry* copy_entry_of_before(Store store, Bucket& bucket, const Key& key, bool no
     entry.dbid = before->dbid;
     entry.floor = bucket.floor;
     entry.flags = before->flags;
+    if ((entry.flags & kTextMissing) != 0) ++store.header().usage.texts_missing;
     entry.cmd_type = before->cmd_type;
     entry.session = before->session;
     entry.nest = before->nest;
@@ -150,7 +154,7 @@ Status fold_sample(Store store, Bucket& bucket, const ResidualKey& key, const Sa
         ++header.usage.samples_folded;
         return Status::kFolded;
     }
-    header.usage.calls_lost += static_cast<std::uint64_t>(sample.hot().exec.count);
+    header.usage.calls_without_room += static_cast<std::uint64_t>(sample.hot().exec.count);
     return Status::kLost;
 }
 

@@ -80,6 +80,7 @@ struct Execution {
     std::string_view plan;                 // text of the plan, empty unless asked for
     uint8 elevel = 0;                      // of errors
     const std::string_view* names = nullptr;  // packed, where the statement keeps its own (session_names())
+    bool text_missing = false;             // one of its texts could not be made
 };
 
 /// The identity of what starts in a session.

@@ -7,6 +7,7 @@
 #include "pgglue/exporter_database.hpp"
 #include "pgglue/failure.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/history_notices.hpp"
 #include "pgglue/history_schema.hpp"
 #include "pgglue/install.hpp"
 #include "pgglue/shmem.hpp"
@@ -37,6 +38,7 @@ void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool rea
     const Node* statement = pstmt->utilityStmt;
     const bool moves = IsA(statement, AlterObjectSchemaStmt) && moves_extension(statement);
     const List* apart = moves ? take_members_out() : NIL;
+    const int64 dropped = IsA(statement, DropStmt) ? history_to_be_dropped(statement) : 0;
     if (prev_process_utility)
         prev_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                              completion);
@@ -44,6 +46,7 @@ void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool rea
         standard_ProcessUtility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                                 completion);
     if (apart != NIL) give_members_back(apart);
+    if (dropped > 0) report_dropped_history(dropped);
 }
 
 bool concerns_extension(const Node* statement) {
@@ -92,6 +95,7 @@ int64 utility_rows(const QueryCompletion* completion) {
                                                 DestReceiver* dest, QueryCompletion* completion) {
     const Node* statement = pstmt->utilityStmt;
     const volatile bool creates_extension = is_our_extension(statement);  // over PG_TRY
+    const volatile bool creates_anew = creates_extension && IsA(statement, CreateExtensionStmt);
     // Steps of another statement (an index of CREATE TABLE, a table of CREATE SCHEMA) are no statements.
     const bool tracked =
         pgsm_track_utility && context != PROCESS_UTILITY_SUBCOMMAND && tracks_level(nesting_level);
@@ -164,7 +168,10 @@ int64 utility_rows(const QueryCompletion* completion) {
         execution.names = &names;
         record_execution(execution);
     }
-    if (creates_extension && store_ready()) note_extension_created();
+    if (creates_extension && store_ready()) {
+        note_extension_created();
+        if (creates_anew) advise_creator();
+    }
 }
 
 [[gnu::noinline]] void noted_process_utility(PlannedStmt* pstmt, const char* query_string,
