@@ -102,8 +102,8 @@ echo
 echo "The ten statements that took the most time, out of pg_stat_monitor:"
 server_psql -d demo -P footer=off -P border=1 -c "
     SELECT sum(calls) AS calls, round(sum(total_exec_time)::numeric, 1) AS ms, sum(rows) AS rows,
-           left(regexp_replace(query, '\s+', ' ', 'g'), 72) AS query
-    FROM pg_stat_monitor GROUP BY 4 ORDER BY sum(total_exec_time) DESC LIMIT 10"
+           left(regexp_replace(min(query), '\s+', ' ', 'g'), 72) AS query
+    FROM pg_stat_monitor GROUP BY queryid ORDER BY sum(total_exec_time) DESC LIMIT 10"
 
 # What ran is known from elsewhere: pgbench's own count, the errors that psql showed, PostgreSQL's count of
 # ANALYZE, the rows that the function left.

@@ -379,7 +379,7 @@ COMMENT ON COLUMN pg_stat_monitor.elevel IS 'Severity of the error or warning th
 COMMENT ON COLUMN pg_stat_monitor.sqlcode IS 'SQLSTATE of that error or warning.';
 COMMENT ON COLUMN pg_stat_monitor.message IS 'Message of that error or warning.';
 COMMENT ON COLUMN pg_stat_monitor.calls IS 'Number of executions.';
-COMMENT ON COLUMN pg_stat_monitor.total_exec_time IS 'Time spent executing.';
+COMMENT ON COLUMN pg_stat_monitor.total_exec_time IS 'Time spent executing; in rows of errors, until the error.';
 COMMENT ON COLUMN pg_stat_monitor.min_exec_time IS 'Shortest execution.';
 COMMENT ON COLUMN pg_stat_monitor.max_exec_time IS 'Longest execution.';
 COMMENT ON COLUMN pg_stat_monitor.mean_exec_time IS 'Mean time of an execution.';
@@ -402,13 +402,13 @@ COMMENT ON COLUMN pg_stat_monitor.local_blk_write_time IS 'Time spent writing bl
 COMMENT ON COLUMN pg_stat_monitor.temp_blk_read_time IS 'Time spent reading blocks of temporary files, with track_io_timing.';
 COMMENT ON COLUMN pg_stat_monitor.temp_blk_write_time IS 'Time spent writing blocks of temporary files, with track_io_timing.';
 COMMENT ON COLUMN pg_stat_monitor.resp_calls IS 'Number of executions in each range of the response-time histogram, in the order of range().';
-COMMENT ON COLUMN pg_stat_monitor.cpu_user_time IS 'Processor time of the backend in user mode.';
-COMMENT ON COLUMN pg_stat_monitor.cpu_sys_time IS 'Processor time of the backend in the kernel.';
+COMMENT ON COLUMN pg_stat_monitor.cpu_user_time IS 'Processor time of the backend and its parallel workers in user mode.';
+COMMENT ON COLUMN pg_stat_monitor.cpu_sys_time IS 'Processor time of the backend and its parallel workers in the kernel.';
 COMMENT ON COLUMN pg_stat_monitor.wal_records IS 'WAL records written.';
 COMMENT ON COLUMN pg_stat_monitor.wal_fpi IS 'Full page images written to the WAL.';
 COMMENT ON COLUMN pg_stat_monitor.wal_bytes IS 'WAL written.';
 COMMENT ON COLUMN pg_stat_monitor.bucket_done IS 'Whether the bucket has ended; a row of an ended bucket never changes.';
-COMMENT ON COLUMN pg_stat_monitor.plans IS 'Number of times the statement was planned, with pgsm_track_planning.';
+COMMENT ON COLUMN pg_stat_monitor.plans IS 'Number of times the statement was planned, with pgsm_track_planning; in rows of errors, those whose statement failed.';
 COMMENT ON COLUMN pg_stat_monitor.total_plan_time IS 'Time spent planning.';
 COMMENT ON COLUMN pg_stat_monitor.min_plan_time IS 'Shortest planning.';
 COMMENT ON COLUMN pg_stat_monitor.max_plan_time IS 'Longest planning.';
