@@ -54,6 +54,8 @@ void take_spent(const Execution& execution, bool identified, Spent& spent) {
     spent.identified = identified;
     spent.cmd_type = execution.cmd_type;
     spent.queryid = execution.queryid;
+    spent.slice =
+        own_slice(execution.slice, execution.around != nullptr ? *execution.around : SourceSlice{});
     spent.names_len = 0;
     spent.counters = {};
     execution.sample.add_to(spent.counters);
@@ -201,15 +203,13 @@ void planner_failed(const Query* parse, const char* query_string, const UsageSta
         count_usage(planning, used);
         remember_planning(queryid, nesting_level, planning);
     }
-    // The client's time counts from its message if nothing measures it.
-    if (nesting_level == 0 && start == nullptr) return;
     Execution execution;
     ParentText parent;
     execution.queryid = queryid;
     execution.cmd_type = static_cast<uint8>(parse->commandType);
     execution.slice = {query_string, parse->stmt_location, parse->stmt_len};
     if (current_utility != nullptr) execution.around = &current_utility->execution.slice;
-    set_exec_time(execution, 0.0);
+    set_exec_time(execution, nesting_level == 0 && start == nullptr ? unmeasured_ms() : 0.0);
     if (nesting_level > 0) {
         const Session& session = current_session_without_catalog();
         set_identity(execution.identity, session, false, parent_queryid());
@@ -243,6 +243,18 @@ bool client_spent(const ErrorData* error, Spent& spent) {
     client.sqlerrcode = 0;
     spent = client.spent;
     return true;
+}
+
+double unmeasured_ms() {
+    const TimestampTz began = GetCurrentStatementStartTimestamp();
+    const TimestampTz now = GetCurrentTimestamp();
+    if (began == 0 || now < began) return 0;
+    const double of_message = static_cast<double>(now - began) / 1000.0;
+    if (INSTR_TIME_IS_ZERO(counted_until)) return of_message;
+    instr_time passed;
+    INSTR_TIME_SET_CURRENT(passed);
+    INSTR_TIME_SUBTRACT(passed, counted_until);
+    return Min(of_message, INSTR_TIME_GET_MILLISEC(passed));
 }
 
 void make_failure_context() {

@@ -28,6 +28,7 @@ struct Spent {
     bool identified;
     uint8 cmd_type;           // the server's CmdType
     int64 queryid;
+    SourceSlice slice;        // its own; without a source where that is not known
     uint32 names_len;
     char names[kPackedNamesCap];
     core::Counters counters;
@@ -50,6 +51,10 @@ void record_caught_error();
 /// What the client's statement has used, in the log hook. False when nothing is known of it: it failed outside of what
 /// is measured.
 bool client_spent(const ErrorData* error, Spent& spent);
+
+/// Time that the client's message has taken and no row has: of what failed before it was run (while it waited for a
+/// lock), or after it (at the commit).
+double unmeasured_ms();
 
 /// To be called when the library is loaded.
 void make_failure_context();

@@ -121,6 +121,12 @@ CmdType command_by_first_word(std::string_view text) {
     return core::same_word(word, "with") ? CMD_UNKNOWN : CMD_SELECT;
 }
 
+bool is_execute(std::string_view text) {
+    core::SqlTokens tokens{text, plain_backslashes()};
+    const core::SqlToken token = tokens.next();
+    return core::same_word({text.data() + token.begin, token.end - token.begin}, "execute");
+}
+
 bool is_query(std::string_view text) { return command_by_first_word(text) != CMD_UTILITY; }
 
 bool is_syntax_error(int sqlerrcode) {
@@ -134,23 +140,16 @@ uint8 command_of(const Failed& failed) {
     return static_cast<uint8>(command_by_first_word(slice_text(failed.slice)));
 }
 
-/// Time that the client's message has taken and no row has: of what failed before it was run (while it waited for a
-/// lock), or after it (at the commit).
-double unmeasured_ms() {
-    const TimestampTz began = GetCurrentStatementStartTimestamp();
-    const TimestampTz now = GetCurrentTimestamp();
-    if (began == 0 || now < began) return 0;
-    const double of_message = static_cast<double>(now - began) / 1000.0;
-    if (INSTR_TIME_IS_ZERO(counted_until)) return of_message;
-    instr_time passed;
-    INSTR_TIME_SET_CURRENT(passed);
-    INSTR_TIME_SUBTRACT(passed, counted_until);
-    return Min(of_message, INSTR_TIME_GET_MILLISEC(passed));
-}
-
 void capture(const ErrorData* error) {
     const std::string_view client_string{debug_query_string, strlen(debug_query_string)};
     Failed failed = failed_statement(error, client_string);
+    // A warning ends nothing: what the statement uses is in the row of its execution.
+    const bool ends = error->elevel >= ERROR;
+    Spent spent;
+    const bool known = ends && client_spent(error, spent);
+    // What EXECUTE runs is the statement that was prepared.
+    if (known && spent.slice.source != nullptr && spent.cmd_type != CMD_UTILITY && is_execute(slice_text(failed.slice)))
+        failed = {spent.slice, TextKind::planned, spent.queryid, spent.cmd_type};
     if (failed.kind == TextKind::utility && failed.queryid == 0 && is_syntax_error(error->sqlerrcode))
         failed.kind = TextKind::unparsed;
     if (failed.kind == TextKind::utility && is_query(slice_text(failed.slice))) failed.kind = TextKind::planned;
@@ -162,11 +161,7 @@ void capture(const ErrorData* error) {
     if (failed.queryid == 0 || text.id_tells) failed.queryid = text.kept_hash;
 
     Execution execution;
-    Spent spent;
     std::string_view names;
-    // A warning ends nothing: what the statement uses is in the row of its execution.
-    const bool ends = error->elevel >= ERROR;
-    const bool known = ends && client_spent(error, spent);
     if (!known) {
         spent.identified = false;
         spent.counters = {};

@@ -346,7 +346,7 @@ COMMENT ON COLUMN pg_stat_monitor.elevel IS 'Severity of the errors or warnings 
 COMMENT ON COLUMN pg_stat_monitor.sqlcode IS 'SQLSTATE of the errors or warnings that the row counts; in a residual row its class, as 22000 for 22012. NULL when elevel is 0, or a residual row is of several classes.';
 COMMENT ON COLUMN pg_stat_monitor.message IS 'Message of the last error or warning that the row counts, at most 99 bytes, with an ellipsis (...) for values. NULL when elevel is 0.';
 COMMENT ON COLUMN pg_stat_monitor.calls IS 'Number of executions, or of errors or warnings where elevel is not 0.';
-COMMENT ON COLUMN pg_stat_monitor.total_exec_time IS 'Time spent executing the statement, in milliseconds, without its planning.';
+COMMENT ON COLUMN pg_stat_monitor.total_exec_time IS 'Time spent executing the statement, in milliseconds, without its planning; in rows of errors, until the error.';
 COMMENT ON COLUMN pg_stat_monitor.min_exec_time IS 'Time of the shortest execution of the statement, in milliseconds.';
 COMMENT ON COLUMN pg_stat_monitor.max_exec_time IS 'Time of the longest execution of the statement, in milliseconds.';
 COMMENT ON COLUMN pg_stat_monitor.mean_exec_time IS 'Mean time of an execution of the statement, in milliseconds.';
@@ -369,13 +369,13 @@ COMMENT ON COLUMN pg_stat_monitor.local_blk_write_time IS 'Time spent writing bl
 COMMENT ON COLUMN pg_stat_monitor.temp_blk_read_time IS 'Time spent reading blocks of temporary files, in milliseconds; 0 while track_io_timing is off.';
 COMMENT ON COLUMN pg_stat_monitor.temp_blk_write_time IS 'Time spent writing blocks of temporary files, in milliseconds; 0 while track_io_timing is off.';
 COMMENT ON COLUMN pg_stat_monitor.resp_calls IS 'Number of executions in each range of the response-time histogram, in the order of the function range().';
-COMMENT ON COLUMN pg_stat_monitor.cpu_user_time IS 'CPU time spent in user mode, in milliseconds; estimated from some of the executions when they take less than 0.25 milliseconds.';
-COMMENT ON COLUMN pg_stat_monitor.cpu_sys_time IS 'CPU time spent in the kernel, in milliseconds; estimated from some of the executions when they take less than 0.25 milliseconds.';
+COMMENT ON COLUMN pg_stat_monitor.cpu_user_time IS 'CPU time of the backend and its parallel workers in user mode, in milliseconds; estimated from some of the executions when they take less than 0.25 milliseconds.';
+COMMENT ON COLUMN pg_stat_monitor.cpu_sys_time IS 'CPU time of the backend and its parallel workers in the kernel, in milliseconds; estimated from some of the executions when they take less than 0.25 milliseconds.';
 COMMENT ON COLUMN pg_stat_monitor.wal_records IS 'Number of WAL records written.';
 COMMENT ON COLUMN pg_stat_monitor.wal_fpi IS 'Number of full-page images written to the WAL.';
 COMMENT ON COLUMN pg_stat_monitor.wal_bytes IS 'Amount of WAL written, in bytes.';
 COMMENT ON COLUMN pg_stat_monitor.bucket_done IS 'True when the time bucket has ended: no call is counted in it any more.';
-COMMENT ON COLUMN pg_stat_monitor.plans IS 'Number of times that the statement was planned; 0 while pgsm_track_planning is off.';
+COMMENT ON COLUMN pg_stat_monitor.plans IS 'Number of times that the statement was planned, in rows of errors those plannings whose statement failed; 0 while pgsm_track_planning is off.';
 COMMENT ON COLUMN pg_stat_monitor.total_plan_time IS 'Time spent planning the statement, in milliseconds; 0 while pgsm_track_planning is off.';
 COMMENT ON COLUMN pg_stat_monitor.min_plan_time IS 'Time of the shortest planning of the statement, in milliseconds; 0 while pgsm_track_planning is off.';
 COMMENT ON COLUMN pg_stat_monitor.max_plan_time IS 'Time of the longest planning of the statement, in milliseconds; 0 while pgsm_track_planning is off.';

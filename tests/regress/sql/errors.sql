@@ -3,7 +3,7 @@ CREATE EXTENSION pg_stat_monitor;
 CREATE TABLE numbers (n integer CHECK (n > 0), m integer UNIQUE DEFERRABLE INITIALLY DEFERRED);
 CREATE VIEW seen AS
 SELECT elevel, decode_error_level(elevel) AS level, sqlcode, message, calls, cmd_type, cmd_type_text, toplevel,
-       rows, total_exec_time >= 20 AS long, query, queryid
+       rows, total_exec_time >= 10 AS long, query, queryid
 FROM pg_stat_monitor WHERE elevel > 0;
 CREATE FUNCTION warn() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'look out'; END $$;
 CREATE FUNCTION fail() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'own code' USING ERRCODE = 'ZZ001'; END $$;

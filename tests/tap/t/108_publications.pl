@@ -47,7 +47,16 @@ becomes(q{SELECT publications IS NULL FROM pg_stat_monitor_status}, 'nor is any,
 ask($node, 'CREATE PUBLICATION wanted FOR TABLE pg_stat_monitor, TABLES IN SCHEMA public');
 becomes('SELECT exports > 5 FROM pg_stat_monitor_status', 'after some more exports');
 is(publications(), '', 'nor one that names the table');
-ask($node, 'DROP PUBLICATION wanted; DROP EXTENSION pg_stat_monitor');
+ask($node, 'DROP PUBLICATION wanted');
+SKIP:
+{
+    skip('before 19 a publication of all tables has no exceptions', 2) if $node->pg_version < 19;
+    ask($node, 'CREATE PUBLICATION others FOR ALL TABLES EXCEPT (TABLE pg_stat_monitor)');
+    becomes('SELECT exports > 8 FROM pg_stat_monitor_status', 'still more exports');
+    is(publications(), '', 'nor one that leaves the table out');
+    ask($node, 'DROP PUBLICATION others');
+}
+ask($node, 'DROP EXTENSION pg_stat_monitor');
 
 # The extension in a schema of its own: a publication of the application's schema leaves it alone.
 ask($node, 'CREATE PUBLICATION home FOR TABLES IN SCHEMA public; CREATE SCHEMA monitor');
