@@ -6,6 +6,7 @@
 #include "pgglue/cpu_time.hpp"
 #include "pgglue/exporter_database.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/history_privacy.hpp"
 #include "pgglue/history_schema.hpp"
 #include "pgglue/install.hpp"
 #include "pgglue/shmem.hpp"
@@ -34,6 +35,7 @@ void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool rea
     // An error needs no undoing: what it takes out of the extension is in the same transaction.
     const Node* statement = pstmt->utilityStmt;
     const bool moves = IsA(statement, AlterObjectSchemaStmt) && moves_extension(statement);
+    const bool grants = changes_grants(statement);
     const List* apart = moves ? take_members_out() : NIL;
     if (prev_process_utility)
         prev_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
@@ -42,6 +44,7 @@ void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool rea
         standard_ProcessUtility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                                 completion);
     if (apart != NIL) give_members_back(apart);
+    if (grants) hide_grants_from_dumps();
 }
 
 bool concerns_extension(const Node* statement) {
