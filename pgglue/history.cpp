@@ -190,7 +190,7 @@ Progress publication_step(Call& call) {
 /// theirs.
 Progress privacy_step(Call& call) {
     const History found = read_history(call.table, false);
-    hide_grants_from_dumps(found);
+    hide_grants_from_dumps();
     if (has_telling_statistics(call.table)) {
         remove_telling_statistics(call.table);
         return Progress::more;

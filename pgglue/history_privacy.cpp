@@ -11,6 +11,7 @@
 #include "pgglue/history_privacy.hpp"
 
 #include "pgglue/emptying.hpp"
+#include "pgglue/history_schema.hpp"
 
 extern "C" {
 #include "access/genam.h"
@@ -21,10 +22,17 @@ extern "C" {
 #include "catalog/indexing.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_init_privs.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_statistic.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
@@ -122,6 +130,71 @@ void make_check(const char* full) {
                      full, format_procedure_qualified(check)));
 }
 
+/// What the extension is said to have granted itself; null: nothing.
+Acl* noted_grants(const ObjectAddress& member, int column) {
+    Relation relation = table_open(InitPrivsRelationId, AccessShareLock);
+    ScanKeyData keys[3];
+    ScanKeyInit(&keys[0], Anum_pg_init_privs_objoid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(member.objectId));
+    ScanKeyInit(&keys[1], Anum_pg_init_privs_classoid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(member.classId));
+    ScanKeyInit(&keys[2], Anum_pg_init_privs_objsubid, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(column));
+    SysScanDesc scan = systable_beginscan(relation, InitPrivsObjIndexId, true, nullptr, 3, keys);
+    HeapTuple tuple = systable_getnext(scan);
+    Acl* grants = nullptr;
+    if (HeapTupleIsValid(tuple)) {
+        bool is_null = false;
+        const Datum found =
+            heap_getattr(tuple, Anum_pg_init_privs_initprivs, RelationGetDescr(relation), &is_null);
+        if (!is_null) grants = DatumGetAclPCopy(found);
+    }
+    systable_endscan(scan);
+    table_close(relation, AccessShareLock);
+    return grants;
+}
+
+/// Whether a tuple of the catalog has privileges that are not noted yet.
+bool is_new(SystemCacheId cache, HeapTuple tuple, AttrNumber attribute, const ObjectAddress& member, int column) {
+    bool is_null = false;
+    const Datum found = SysCacheGetAttr(cache, tuple, attribute, &is_null);
+    if (is_null) return false;
+    const Acl* noted = noted_grants(member, column);
+    return noted == nullptr || !aclequal(DatumGetAclP(found), noted);
+}
+
+bool has_new_grants(SystemCacheId cache, AttrNumber attribute, const ObjectAddress& member) {
+    HeapTuple tuple = SearchSysCache1(cache, ObjectIdGetDatum(member.objectId));
+    if (!HeapTupleIsValid(tuple)) return false;
+    const bool found = is_new(cache, tuple, attribute, member, 0);
+    ReleaseSysCache(tuple);
+    return found;
+}
+
+bool has_new_column_grants(const ObjectAddress& member) {
+    bool found = false;
+    CatCList* list = SearchSysCacheList1(ATTNUM, ObjectIdGetDatum(member.objectId));
+    for (int i = 0; i < list->n_members && !found; ++i) {
+        HeapTuple tuple = &list->members[i]->tuple;
+        const AttrNumber number = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(tuple))->attnum;
+        found = is_new(ATTNUM, tuple, Anum_pg_attribute_attacl, member, number);
+    }
+    ReleaseSysCacheList(list);
+    return found;
+}
+
+bool has_new_grants(const ObjectAddress& member) {
+    switch (member.classId) {
+    case RelationRelationId:
+        return has_new_grants(RELOID, Anum_pg_class_relacl, member) || has_new_column_grants(member);
+    case NamespaceRelationId:
+        return has_new_grants(NAMESPACEOID, Anum_pg_namespace_nspacl, member);
+    case ProcedureRelationId:
+        return has_new_grants(PROCOID, Anum_pg_proc_proacl, member);
+    default:
+        return false;
+    }
+}
+
 }  // namespace
 
 void protect_table(Oid oid) {
@@ -147,23 +220,39 @@ void remove_telling_statistics(Oid oid) {
     }
 }
 
-void hide_grants_from_dumps(const History& history) {
-    const char* days = "";
-    for (int i = 0; i < history.count; ++i)
-        if (history.parts[i].own)
-            days = psprintf("%s%s%u", days, days[0] == '\0' ? "" : ",", history.parts[i].oid);
-    // pg_dump leaves out what the extension is said to have granted itself.
-    const uint64 count = run_sql(psprintf(
-        "SELECT DISTINCT g.oid FROM (SELECT c.oid, 0 AS part, c.relacl AS acl FROM pg_class AS c UNION ALL "
-        "SELECT a.attrelid, a.attnum, a.attacl FROM pg_attribute AS a) AS g LEFT JOIN pg_init_privs AS p "
-        "ON p.objoid = g.oid AND p.classoid = 'pg_class'::regclass AND p.objsubid = g.part "
-        "WHERE g.oid = ANY ('{%s}'::oid[]) AND g.acl IS NOT NULL AND g.acl IS DISTINCT FROM p.initprivs",
-        days));
-    const SPITupleTable* found = SPI_tuptable;
-    for (uint64 i = 0; i < count; ++i) {
-        bool is_null = false;
-        recordExtObjInitPriv(DatumGetObjectId(SPI_getbinval(found->vals[i], found->tupdesc, 1, &is_null)),
-                             RelationRelationId);
+void hide_grants_from_dumps() {
+    // pg_upgrade takes both along, what was granted and what is noted.
+    if (IsBinaryUpgrade) return;
+    CommandCounterIncrement();
+    ListCell* cell = nullptr;
+    List* members = members_made_later();
+    foreach (cell, members) {
+        const auto& member = *static_cast<const ObjectAddress*>(lfirst(cell));
+        if (!has_new_grants(member)) continue;
+        // One at a time: two sessions that grant would write the same tuple.
+        LockRelationOid(InitPrivsRelationId, ShareRowExclusiveLock);
+        // pg_dump leaves out what the extension is said to have granted itself.
+        recordExtObjInitPriv(member.objectId, member.classId);
+        CommandCounterIncrement();
+    }
+}
+
+bool changes_grants(const Node* statement) {
+    switch (nodeTag(statement)) {
+    case T_GrantStmt:
+    case T_DropOwnedStmt:
+    case T_ReassignOwnedStmt:
+        return true;
+    case T_AlterOwnerStmt:
+        return reinterpret_cast<const AlterOwnerStmt*>(statement)->objectType == OBJECT_SCHEMA;
+    case T_AlterTableStmt: {
+        ListCell* cell = nullptr;
+        foreach (cell, reinterpret_cast<const AlterTableStmt*>(statement)->cmds)
+            if (lfirst_node(AlterTableCmd, cell)->subtype == AT_ChangeOwner) return true;
+        return false;
+    }
+    default:
+        return false;
     }
 }
 

@@ -138,6 +138,26 @@ void give_to_owner(Oid table) {
     }
 }
 
+List* members_made_later() {
+    const Oid extension = get_extension_oid(kExtension, true);
+    List* later = NIL;
+    if (!OidIsValid(extension)) return later;
+    const Oid home = home_of(extension);
+    const Oid days = find_schema();
+    const Oid table = find_export_table();
+    const Oid rest = OidIsValid(table) ? get_default_partition_oid(table) : InvalidOid;
+    ListCell* cell = nullptr;
+    List* members = list_members(extension);
+    foreach (cell, members) {
+        const auto& member = *static_cast<const ObjectAddress*>(lfirst(cell));
+        const bool stored = member.classId == RelationRelationId &&
+                            get_rel_relkind(member.objectId) == RELKIND_RELATION && member.objectId != rest;
+        const bool schema = member.classId == NamespaceRelationId && member.objectId != days;
+        if (stored || schema || lies_apart(member, home, extension)) later = lappend(later, lfirst(cell));
+    }
+    return later;
+}
+
 bool moves_extension(const Node* statement) {
     if (!IsA(statement, AlterObjectSchemaStmt)) return false;
     const auto* alter = reinterpret_cast<const AlterObjectSchemaStmt*>(statement);

@@ -16,6 +16,10 @@ Oid history_schema(Oid table);
 /// Gives the partitions of ours and their schema to the owner of the table. Not for SPI; by a superuser.
 void give_to_owner(Oid table);
 
+/// The extension's members, as ObjectAddress, that its script does not make: what a dump is restored into lacks
+/// them until somebody makes them anew.
+List* members_made_later();
+
 /// Whether the statement is ALTER EXTENSION pg_stat_monitor SET SCHEMA.
 bool moves_extension(const Node* statement);
 

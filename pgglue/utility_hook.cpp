@@ -8,6 +8,7 @@
 #include "pgglue/failure.hpp"
 #include "pgglue/guc.hpp"
 #include "pgglue/history_notices.hpp"
+#include "pgglue/history_privacy.hpp"
 #include "pgglue/history_schema.hpp"
 #include "pgglue/install.hpp"
 #include "pgglue/shmem.hpp"
@@ -37,6 +38,7 @@ void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool rea
     // An error needs no undoing: what it takes out of the extension is in the same transaction.
     const Node* statement = pstmt->utilityStmt;
     const bool moves = IsA(statement, AlterObjectSchemaStmt) && moves_extension(statement);
+    const bool grants = changes_grants(statement);
     const List* apart = moves ? take_members_out() : NIL;
     const int64 dropped = IsA(statement, DropStmt) ? history_to_be_dropped(statement) : 0;
     if (prev_process_utility)
@@ -47,6 +49,7 @@ void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool rea
                                 completion);
     if (apart != NIL) give_members_back(apart);
     if (dropped > 0) report_dropped_history(dropped);
+    if (grants) hide_grants_from_dumps();
 }
 
 bool concerns_extension(const Node* statement) {
