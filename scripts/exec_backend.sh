@@ -20,6 +20,11 @@ mkdir -p "$work"
 prefix=$work/postgresql-$major
 if [ ! -e "$prefix/bin/pg_config" ]; then
     postgres_source "$major" "$work/source-$major"
+    # From 17 on the sources come without what these make of them.
+    if ! command -v bison >/dev/null || ! command -v flex >/dev/null; then
+        { apt-get update && apt-get install -y --no-install-recommends bison flex make; } >/dev/null 2>&1 </dev/null ||
+            { echo "bison and flex can't be installed" >&2; exit 1; }
+    fi
     mkdir -p "$work/objects-$major"
     echo "building PostgreSQL $(cat "$work/source-$major/VERSION") with -DEXEC_BACKEND"
     (
