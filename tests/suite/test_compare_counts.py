@@ -9,6 +9,7 @@ import unittest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[1] / "codegen")]
 import compare_counts  # noqa: E402
+import compare_errors  # noqa: E402
 import tap  # noqa: E402
 
 
@@ -80,6 +81,25 @@ class CompareCounts(unittest.TestCase):
         ended = [(row(n, SELECT, 1, "f", rows=1), row(n, SELECT, 2, "f", rows=2)) for n in range(9)]
         self.check("a few ends that an error discards", [t for t, _ in ended[:6]], [o for _, o in ended[:6]])
         self.check("… no more than a few", [t for t, _ in ended], [o for _, o in ended], False)
+
+    def test_errors(self):
+        """errors"""
+        log = ["2026-11-26 08:00:00 UTC|client backend|a|22012|ERROR:  division by zero",
+               "2026-11-26 08:00:00 UTC|client backend|a|01000|WARNING:  beware", "and a line more",
+               "2026-11-26 08:00:00 UTC|parallel worker||22012|ERROR:  division by zero",
+               "2026-11-26 08:00:00 UTC|client backend|a|00000|LOG:  nothing"]
+        for what, rows, right in (
+                ("the same", ["a,21,22012,1", "a,19,01000,1"], True),
+                ("in one row", ["a,21,22012,2"], True),
+                ("one is missing", ["a,21,22012,1"], False),
+                ("one too many", ["a,21,22012,2", "a,19,01000,1"], False),
+                ("of another", ["b,21,22012,1", "a,19,01000,1"], False)):
+            with self.subTest("errors: " + what), tempfile.TemporaryDirectory() as folder:
+                (Path(folder) / "server.log").write_text("\n".join(log) + "\n", encoding="utf-8")
+                (Path(folder) / "errors.csv").write_text("\n".join(["application_name,elevel,sqlcode,calls", *rows]) + "\n",
+                                                         encoding="utf-8")
+                with contextlib.redirect_stdout(io.StringIO()):
+                    self.assertEqual(compare_errors.compare(Path(folder)), right)
 
 
 if __name__ == "__main__":
