@@ -16,3 +16,4 @@
 #include "core/sql_statements.hpp"
 #include "core/sql_tokens.hpp"
 #include "core/store.hpp"
+#include "core/sweep.hpp"

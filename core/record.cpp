@@ -226,6 +226,7 @@ void set_notes(Store store, Entry& entry, std::string_view notes, std::uint8_t e
     const Ref made = intern(store, notes, TextUse::ordinary);
     text_release(store.base, store.header().texts, entry.notes);
     entry.notes = made;
+    note_change(store.header().changes, store.ref_of(entry), entry.bucket_seq);
     set_elevel(entry, elevel);
 }
 

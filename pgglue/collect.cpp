@@ -6,6 +6,7 @@
 #include "pgglue/guc.hpp"
 #include "pgglue/session.hpp"
 #include "pgglue/shmem.hpp"
+#include "pgglue/store_work.hpp"
 #include "pgglue/tokens.hpp"
 #include "pgglue/tracking.hpp"
 
@@ -64,11 +65,12 @@ struct Outcome {
 };
 
 Outcome record_exclusive(core::Store store, const core::Key& key, const core::Description* description,
-                         const Execution& execution, TimestampTz now, uint32 keep, std::string_view notes) {
+                         const Execution& execution, TimestampTz now, std::string_view notes) {
     Outcome outcome{};
     lock_store_exclusive();
+    const uint64 lost = store.header().usage.buckets_lost;
     if (core::rotation_due(store, now)) {
-        core::rotate(store, now, keep);
+        core::rotate(store, now);
         outcome.rotated = true;
     }
     outcome.first = store.running().entries == 0;
@@ -79,6 +81,9 @@ Outcome record_exclusive(core::Store store, const core::Key& key, const core::De
         core::Entry* entry = core::find(store, store.running().seq, key);
         if (entry != nullptr) core::set_notes(store, *entry, notes, execution.elevel);
     }
+    constexpr uint32 kPiece = 16;
+    static_cast<void>(core::continue_merge(store, kPiece));
+    note_losses(lost);
     unlock_store();
     return outcome;
 }
@@ -165,8 +170,7 @@ std::string_view relations_of(const Execution& execution) {
 }
 
 /// Makes the texts of a new entry and records into it.
-Outcome record_new(core::Store store, const core::Key& key, const Execution& execution, TimestampTz now,
-                   uint32 keep) {
+Outcome record_new(core::Store store, const core::Key& key, const Execution& execution, TimestampTz now) {
     const StatementText text = execution.text != nullptr
                                    ? *execution.text
                                    : statement_text(execution.queryid, own_slice(execution.slice, execution.around != nullptr ? *execution.around : SourceSlice{}),
@@ -183,7 +187,7 @@ Outcome record_new(core::Store store, const core::Key& key, const Execution& exe
         if (len != 0)
             description.notes = {notes, core::pack_notes({{}, {}, {comments, len}}, notes, sizeof notes)};
     }
-    return record_exclusive(store, key, &description, execution, now, keep, {});
+    return record_exclusive(store, key, &description, execution, now, {});
 }
 
 void wake_if_needed(const Outcome& outcome, TimestampTz now) {
@@ -298,15 +302,14 @@ void record_execution(const Execution& execution) {
     // What has its text has not been seen for a while, if ever.
     const bool described = execution.text != nullptr;
     if (described || !record_known(s, key, execution, now)) {
-        const uint32 keep = ended_buckets_to_keep();
         Outcome outcome{core::Status::kNeedsDescription, false, false, 0};
-        if (!described) outcome = record_exclusive(s, key, nullptr, execution, now, keep, {});
+        if (!described) outcome = record_exclusive(s, key, nullptr, execution, now, {});
         const bool rotated = outcome.rotated;
         if (outcome.status == core::Status::kNeedsDescription) {
             // After a utility statement any context may be current, one of a transaction that has just ended
             // included.
             MemoryContext old = MemoryContextSwitchTo(scratch_context());
-            outcome = record_new(s, key, execution, now, keep);
+            outcome = record_new(s, key, execution, now);
             MemoryContextSwitchTo(old);
             if (execution.text == nullptr) MemoryContextReset(scratch_context());
         }
@@ -347,8 +350,7 @@ void record_error(const Execution& execution, std::string_view sqlcode, std::str
     description.notes = {notes, core::pack_notes(packed, notes, sizeof notes)};
     const core::Key key{execution.queryid, core::identity_hash(execution.identity)};
     const TimestampTz now = GetCurrentTimestamp();
-    wake_if_needed(record_exclusive(store(), key, &description, execution, now, ended_buckets_to_keep(),
-                                    description.notes),
+    wake_if_needed(record_exclusive(store(), key, &description, execution, now, description.notes),
                    now);
 }
 

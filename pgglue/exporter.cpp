@@ -17,6 +17,7 @@
 #include "pgglue/exporter_database.hpp"
 #include "pgglue/guc.hpp"
 #include "pgglue/own_rows.hpp"
+#include "pgglue/store_work.hpp"
 #include "pgglue/tracking.hpp"
 
 extern "C" {
@@ -228,20 +229,6 @@ void check_named(MemoryContext context) {
     if (find_named(read_databases(context, &count), count) == nullptr) report_missing("does not exist");
 }
 
-/// Keeps the reason why buckets were given up, if some were since the last look: it may change.
-void note_losses() {
-    lock_store_shared();
-    const uint64 lost = store().header().usage.buckets_lost;
-    unlock_store();
-    SharedState& state = shared();
-    // Only this process writes what is read here.
-    const char* reason = reason_of_loss(state);
-    SpinLockAcquire(&state.mutex);
-    if (lost > state.losses_explained) strlcpy(state.lost_reason, reason, sizeof(state.lost_reason));
-    state.losses_explained = lost;
-    SpinLockRelease(&state.mutex);
-}
-
 /// Until something has to be done, in microseconds; -1: nothing until woken.
 int64 time_to_sleep(Exporter& self, bool memory_waits) {
     const TimestampTz now = GetCurrentTimestamp();
@@ -289,19 +276,18 @@ void start_afresh(Exporter& self, MemoryContext context) {
 [[noreturn]] void run(MemoryContext context) {
     Exporter self{};
     self.fresh = true;
-    note_losses();
     for (;;) {
         MemoryContextReset(context);
         check_interrupts(self);
         // Somebody else changes the state when the extension has been created.
         if (self.fresh || exporter_state() != self.seen) start_afresh(self, context);
         rotate_if_due(GetCurrentTimestamp());
+        finish_merges();
         bool memory_waits = release_exported_buckets();
         if (waiting_buckets() > 0 && GetCurrentTimestamp() >= self.next_attempt) {
             attempt(self, context);
             memory_waits = release_exported_buckets();
         }
-        note_losses();
         save_export_database();
         reserve_bucket_numbers();
         // A signal that came together with the end of a worker has set the latch only once.

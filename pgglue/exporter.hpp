@@ -17,7 +17,7 @@ void set_exporter_state(ExporterState state, const char* reason);
 /// Why nothing is exported; empty when all is well. Of SharedState, or of a copy of it.
 const char* reason_of(const SharedState& state);
 
-/// Why a bucket was given up, if it was now.
+/// Why a bucket is given up now.
 const char* reason_of_loss(const SharedState& state);
 
 /// The state and the database that it is about.

@@ -48,6 +48,7 @@ struct Totals {
     double last_export_ms;
     int64 exports;
     int64 export_failures;
+    char lost_reason[sizeof(SharedState::lost_reason)];
 };
 
 struct FileHead {
@@ -82,6 +83,8 @@ const char* read_head(FILE* file, FileHead& head) {
 
 /// Releases what the table has, and forgets the transactions of the last run.
 void settle(core::Store loaded) {
+    while (core::continue_merge(loaded, PG_UINT32_MAX)) {
+    }
     core::Header& header = loaded.header();
     header.early_stamp = header.leaving_stamp = 0;
     for (uint32 i = 0; i + 1 < header.buckets;) {
@@ -158,7 +161,7 @@ void init_locks(core::Store loaded) {
 void take_bucket_time(core::Store loaded, int64 old_us, int64 bucket_us) {
     if (old_us == bucket_us) return;
     core::set_bucket_time(loaded, bucket_us);
-    core::rotate(loaded, GetCurrentTimestamp(), PG_UINT32_MAX);
+    core::rotate(loaded, GetCurrentTimestamp());
 }
 
 void restore_totals(const Totals& totals) {
@@ -169,7 +172,7 @@ void restore_totals(const Totals& totals) {
     state.last_export_ms = totals.last_export_ms;
     state.exports = totals.exports;
     state.export_failures = totals.export_failures;
-    state.losses_explained = store().header().usage.buckets_lost;  // though the reason is not kept
+    strlcpy(state.lost_reason, totals.lost_reason, sizeof(state.lost_reason));
 }
 
 void recreate_store(const core::StoreConfig& config) {
@@ -234,7 +237,8 @@ bool write_store(FILE* file) {
     const SharedState& state = shared();
     FileHead head{};
     head.totals = {state.stats_since,    state.last_export_at, state.last_export_rows,
-                   state.last_export_ms, state.exports,        state.export_failures};
+                   state.last_export_ms, state.exports,        state.export_failures, {}};
+    strlcpy(head.totals.lost_reason, state.lost_reason, sizeof(head.totals.lost_reason));
     head.image = core::image_head(store());
     head.crc = head_crc(head);
     return fwrite(&head, sizeof(head), 1, file) == 1 && fwrite(store().base, head.image.bytes, 1, file) == 1;

@@ -6,9 +6,9 @@
 #include "pgglue/image_file.hpp"
 #include "pgglue/install.hpp"
 #include "pgglue/own_rows.hpp"
+#include "pgglue/store_work.hpp"
 
 extern "C" {
-#include "access/xlog.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/shmem.h"
@@ -120,33 +120,15 @@ void let_others_lock_store() { pg_usleep(50); }
 
 slock_t* entry_lock(core::Entry& entry) { return reinterpret_cast<slock_t*>(&entry.lock); }
 
-uint32 ended_buckets_to_keep() {
-    SpinLockAcquire(&shared_state->mutex);
-    const ExporterState state = shared_state->exporter_state;
-    SpinLockRelease(&shared_state->mutex);
-    switch (state) {
-    case ExporterState::idle:
-    case ExporterState::exporting:
-    case ExporterState::failing:
-        return PG_UINT32_MAX;
-    case ExporterState::not_started:
-        // A primary starts it again soon.
-        return RecoveryInProgress() ? static_cast<uint32>(pgsm_max_buckets) : PG_UINT32_MAX;
-    case ExporterState::no_database:
-    case ExporterState::disabled:
-        break;
-    }
-    return static_cast<uint32>(pgsm_max_buckets);
-}
-
 void rotate_if_due(TimestampTz now) {
     lock_store_shared();
     const bool due = core::rotation_due(attached, now);
     unlock_store();
     if (!due) return;
-    const uint32 keep = ended_buckets_to_keep();
     lock_store_exclusive();
-    if (core::rotation_due(attached, now)) core::rotate(attached, now, keep);
+    const uint64 lost = attached.header().usage.buckets_lost;
+    if (core::rotation_due(attached, now)) core::rotate(attached, now);
+    note_losses(lost);
     unlock_store();
     wake_exporter();
 }

@@ -36,8 +36,7 @@ struct SharedState {
     TimestampTz last_error_at;  // 0: never
     char reason[128];           // why there is no export, for people; empty when all is well
     char last_error[256];       // message of the last export that failed
-    char lost_reason[128];      // why buckets were given up last
-    uint64 losses_explained;    // by lost_reason: buckets, as in core::Usage
+    char lost_reason[128];      // why buckets were given up last; written while the store lock is held
 };
 
 /// False in a server that did not preload the library, and before its shared memory exists.
@@ -66,10 +65,6 @@ void let_others_lock_store();
 
 /// The spinlock of an entry in the running bucket.
 [[gnu::hot]] slock_t* entry_lock(core::Entry& entry);
-
-/// How many ended buckets may wait for an export that nobody has begun: as many as fit where exports happen,
-/// else pgsm_max_buckets. Takes `mutex`.
-uint32 ended_buckets_to_keep();
 
 /// Ends the running bucket if its time is over. Takes the store lock (shared to look, exclusive to rotate).
 void rotate_if_due(TimestampTz now);

@@ -222,6 +222,7 @@ CREATE FUNCTION pg_stat_monitor_status_internal(
     OUT samples_folded bigint,
     OUT texts_missing bigint,
     OUT cells_lost bigint,
+    OUT buckets_merged bigint,
     OUT buckets_lost bigint,
     OUT statements_lost bigint,
     OUT calls_lost bigint,
@@ -257,6 +258,7 @@ CREATE VIEW pg_stat_monitor_status AS SELECT
     samples_folded,
     texts_missing,
     cells_lost,
+    buckets_merged,
     buckets_lost,
     statements_lost,
     calls_lost,
@@ -1075,10 +1077,11 @@ COMMENT ON COLUMN pg_stat_monitor_status.entries_evicted IS 'Entries that were a
 COMMENT ON COLUMN pg_stat_monitor_status.samples_folded IS 'Executions that went into a residual row at once because there was no room.';
 COMMENT ON COLUMN pg_stat_monitor_status.texts_missing IS 'Entries whose text found no room.';
 COMMENT ON COLUMN pg_stat_monitor_status.cells_lost IS 'Executions that resp_calls does not show because there was no room for its counters.';
+COMMENT ON COLUMN pg_stat_monitor_status.buckets_merged IS 'Ended buckets that became part of the one before them, because more waited for an export than there are places. Nothing is lost by it; their rows have the time of the first.';
 COMMENT ON COLUMN pg_stat_monitor_status.buckets_lost IS 'Buckets that were given up before they were exported.';
 COMMENT ON COLUMN pg_stat_monitor_status.statements_lost IS 'Statements in those buckets.';
 COMMENT ON COLUMN pg_stat_monitor_status.calls_lost IS 'Executions in those buckets.';
-COMMENT ON COLUMN pg_stat_monitor_status.lost_reason IS 'Why the last bucket was given up; masked without pg_read_all_stats.';
+COMMENT ON COLUMN pg_stat_monitor_status.lost_reason IS 'What kept the last bucket that was given up from being exported, as it was at that moment; masked without pg_read_all_stats.';
 COMMENT ON COLUMN pg_stat_monitor_status.export_database IS 'Database that the exporter works in.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_export_at IS 'When the last export was committed.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_export_rows IS 'Rows that it wrote.';

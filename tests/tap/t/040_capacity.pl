@@ -67,11 +67,19 @@ cmp_ok(ask($node, "select count(*) from pg_stat_monitor where query = 'Query str
 cmp_ok(ask($node, 'select sum(calls) from pg_stat_monitor') - $before, '>=', 600, 'and counted');
 $node->stop;
 
-# Buckets: where nothing can be exported, the oldest gives way.
+# Buckets: where nothing can be exported, the oldest gives way when the running one needs the room, and not before.
 $node = monitored_node('buckets', $NO_EXPORTER . "pg_stat_monitor.pgsm_bucket_time = 1\n"
-        . "pg_stat_monitor.pgsm_max_buckets = 1\n");
-ok($node->poll_query_until('postgres', 'select buckets_lost > 1 and statements_lost > 1 and calls_lost > 1 '
-            . 'from pg_stat_monitor_status'), 'buckets that were given up are counted, with what was in them');
+        . "pg_stat_monitor.pgsm_max = 1MB\npg_stat_monitor.pgsm_max_buckets = 1\n");
+ask($node, 'CREATE TABLE wide (' . join(', ', map { "c$_ integer" } 0 .. 16) . ')');
+ok($node->poll_query_until('postgres', 'select ended_buckets > 3 from pg_stat_monitor_status'), 'buckets wait');
+is(status($node, 'buckets_lost'), 0, 'and none is given up');
+my $many = join('', map { statement($_) } 1 .. 3000);
+for (my $end = time() + 60; status($node, 'buckets_lost') < 2 && time() < $end;)
+{
+    ask($node, $many);
+}
+ok(ask($node, 'select buckets_lost > 1 and statements_lost > 1 and calls_lost > 1 from pg_stat_monitor_status') eq 't',
+    'buckets that were given up are counted, with what was in them');
 is(status($node, "lost_reason <> ''"), 't', 'and the status says why');
 $node->stop;
 
