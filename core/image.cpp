@@ -150,12 +150,13 @@ void free_locks(Store store, Ref first) noexcept {
 
 ImageHead image_head(Store store) noexcept {
     const std::uint64_t bytes = region_bytes(store.header().config);
-    return {kImageMagic, store.header().layout, bytes,
+    return {kImageMagic, store.header().layout, kCounterFingerprint, bytes,
             hash64(std::span<const std::byte>{store.base, bytes}, 0)};
 }
 
 Status check_image_head(const ImageHead& head, const StoreConfig& config) noexcept {
     if (head.magic != kImageMagic) return Status::kDamaged;
+    if (head.fingerprint != kCounterFingerprint) return Status::kForeignCounters;
     if (head.layout != layout_hash(config) || head.bytes != region_bytes(config))
         return Status::kForeignLayout;
     return Status::kOk;

@@ -39,8 +39,8 @@ constexpr int64 kServedUs = 3600 * USECS_PER_SEC;
 TimestampTz own_since() {
     if (RecoveryInProgress()) return DT_NOEND;
     int64 since = DT_NOBEGIN;
-    static_cast<void>(read_number(kPath, &since));
-    return since;
+    // Where that cannot be found out nothing stored is: rather too little than another server's.
+    return read_number(kPath, &since) == NumberFile::unreadable ? DT_NOEND : since;
 }
 
 TimestampTz stored_since() {
@@ -67,13 +67,13 @@ int64 newest_bucket() {
 void note_start() {
     const bool standby = access("standby.signal", F_OK) == 0 || access("recovery.signal", F_OK) == 0;
     int64 since = 0;
-    if (!standby || (read_number(kPath, &since) && since == DT_NOEND)) return;
+    if (!standby || (read_number(kPath, &since) == NumberFile::read && since == DT_NOEND)) return;
     write_number(kPath, DT_NOEND);
 }
 
 void note_end_of_recovery() {
     int64 since = 0;
-    if (read_number(kPath, &since) && since == DT_NOEND) write_number(kPath, GetCurrentTimestamp());
+    if (read_number(kPath, &since) == NumberFile::read && since == DT_NOEND) write_number(kPath, GetCurrentTimestamp());
 }
 
 /// One row: least and greatest bucket number to show, since when rows must have been stored, the reader, and

@@ -58,6 +58,7 @@ extern "C" void pgsm_shmem_request() {
 void create_state(std::byte* memory) {
     *shared_state = SharedState{};
     SpinLockInit(&shared_state->mutex);
+    store_lock = shared_state->store_lock = &GetNamedLWLockTranche(kName)->lock;
     const TimestampTz now = GetCurrentTimestamp();
     shared_state->stats_since = now;
     const core::Status status = core::store_create({memory + kStoreOffset, total_bytes() - kStoreOffset},
@@ -84,8 +85,10 @@ extern "C" void pgsm_shmem_startup() {
     auto* memory = static_cast<std::byte*>(ShmemInitStruct(kName, total_bytes(), &found));
     shared_state = reinterpret_cast<SharedState*>(memory);
     attached.base = memory + kStoreOffset;
-    store_lock = &GetNamedLWLockTranche(kName)->lock;
+    // Where processes are started anew instead of forked (EXEC_BACKEND) each of them comes by here, too; the memory
+    // is at the same address in all of them.
     if (!found) create_state(memory);
+    store_lock = shared_state->store_lock;
     LWLockRelease(AddinShmemInitLock);
     if (!IsUnderPostmaster) on_shmem_exit(save_image, Datum{0});
 }

@@ -21,6 +21,7 @@ enum class ExporterState : uint32 {
 /// Locks: `mutex` for everything unless said otherwise. Fixed size, lives as long as the server.
 struct SharedState {
     slock_t mutex;
+    LWLock* store_lock;             // set once; only the postmaster can look it up by name
     Latch* exporter_latch;          // of the exporter process, null when there is none
     pid_t exporter_pid;             // 0 when there is none
     TimestampTz exporter_wakes_at;  // by itself, at the latest; set while the store lock is held

@@ -481,6 +481,22 @@ ALTER TABLE pg_stat_monitor_default REPLICA IDENTITY FULL;
 -- What subscribers go by when the partitions are published as the one table.
 ALTER TABLE pg_stat_monitor REPLICA IDENTITY FULL;
 
+-- Cells of resp_calls mean what the settings said when they were counted. An export that finds others than those of
+-- the last one notes them here: they hold from its first bucket on, up to the next row's.
+CREATE TABLE pg_stat_monitor_bounds (
+    bucket bigint PRIMARY KEY,
+    bucket_start_time timestamp with time zone NOT NULL,
+    ranges text[] NOT NULL
+);
+CREATE FUNCTION pg_stat_monitor_ranges(bucket bigint, exported_at timestamp with time zone)
+RETURNS text[]
+LANGUAGE sql
+RETURN CASE WHEN exported_at < 'infinity'::timestamp with time zone THEN coalesce(
+    (SELECT b.ranges FROM pg_stat_monitor_bounds AS b
+     WHERE b.bucket <= pg_stat_monitor_ranges.bucket ORDER BY b.bucket DESC LIMIT 1), range())
+    ELSE range() END;
+GRANT EXECUTE ON FUNCTION pg_stat_monitor_ranges(bigint, timestamp with time zone) TO PUBLIC;
+
 -- Everybody sees everybody's counts, as in 2.3; the policy would hide the rows. It gives nothing else away.
 CREATE OR REPLACE FUNCTION histogram(_bucket integer, _quryid bigint)
 RETURNS SETOF record
@@ -497,17 +513,17 @@ BEGIN ATOMIC
                cell.freq::double precision / nullif(pg_catalog.max(cell.freq::double precision) OVER (),
                                                     0::double precision) AS share
         FROM (
-            SELECT pg_catalog.row_number() OVER () AS place, found.resp_calls
+            SELECT pg_catalog.row_number() OVER () AS place, found.resp_calls, pg_stat_monitor_ranges(_bucket, found.exported_at) AS ranges
             FROM (
                 -- A server before a promotion may have given out the same number: never two buckets in one.
-                SELECT row.resp_calls, row.bucket_start_time,
+                SELECT row.resp_calls, row.bucket_start_time, row.exported_at,
                        pg_catalog.max(row.bucket_start_time) OVER () AS newest
                 FROM pg_stat_monitor AS row
                 WHERE row.bucket = _bucket AND row.queryid = _quryid AND row.resp_calls IS NOT NULL
             ) AS found
             WHERE found.bucket_start_time = found.newest
         ) AS entry,
-        ROWS FROM (pg_catalog.unnest(range()), pg_catalog.unnest(entry.resp_calls))
+        ROWS FROM (pg_catalog.unnest(entry.ranges), pg_catalog.unnest(entry.resp_calls))
             WITH ORDINALITY AS cell(range, freq, place)
     ) AS bar
     ORDER BY bar.entry_place, bar.place;
@@ -887,17 +903,21 @@ BEGIN ATOMIC
                cell.freq::double precision / nullif(pg_catalog.max(cell.freq::double precision) OVER (),
                                                     0::double precision) AS share
         FROM (
-            SELECT pg_catalog.row_number() OVER () AS place, found.resp_calls
+            SELECT pg_catalog.row_number() OVER () AS place, found.resp_calls, CASE WHEN found.bucket_done THEN coalesce(
+                       (SELECT b.ranges FROM @home@.pg_stat_monitor_bounds AS b
+                        WHERE b.bucket_start_time <= found.bucket_start_time
+                        ORDER BY b.bucket_start_time DESC LIMIT 1), @home@.range())
+                   ELSE @home@.range() END AS ranges
             FROM (
                 -- A server before a promotion may have given out the same number: never two buckets in one.
-                SELECT row.resp_calls, row.bucket_start_time,
+                SELECT row.resp_calls, row.bucket_start_time, row.bucket_done,
                        pg_catalog.max(row.bucket_start_time) OVER () AS newest
                 FROM pgsm_2_3.pg_stat_monitor AS row
                 WHERE row.bucket = _bucket AND row.queryid = _quryid AND row.resp_calls IS NOT NULL
             ) AS found
             WHERE found.bucket_start_time = found.newest
         ) AS entry,
-        ROWS FROM (pg_catalog.unnest(@home@.range()), pg_catalog.unnest(entry.resp_calls))
+        ROWS FROM (pg_catalog.unnest(entry.ranges), pg_catalog.unnest(entry.resp_calls))
             WITH ORDINALITY AS cell(range, freq, place)
     ) AS bar
     ORDER BY bar.entry_place, bar.place;
@@ -997,12 +1017,16 @@ BEGIN
     END LOOP;
 END
 $pgsm$;
-GRANT SELECT ON pg_stat_monitor, pg_stat_monitor_status TO PUBLIC;
+GRANT SELECT ON pg_stat_monitor, pg_stat_monitor_status, pg_stat_monitor_bounds TO PUBLIC;
 
 COMMENT ON TABLE pg_stat_monitor IS
     'Statistics of the statements that ran, by time bucket: in memory and exported.';
 COMMENT ON FOREIGN TABLE pg_stat_monitor_live IS 'Statistics in shared memory, not exported yet.';
 COMMENT ON TABLE pg_stat_monitor_default IS 'Exported statistics that no other partition takes.';
+COMMENT ON TABLE pg_stat_monitor_bounds IS 'Ranges of the response-time histogram that exported buckets were counted with.';
+COMMENT ON COLUMN pg_stat_monitor_bounds.bucket IS 'They hold from this bucket on, up to that of the next row.';
+COMMENT ON COLUMN pg_stat_monitor_bounds.bucket_start_time IS 'When that bucket began.';
+COMMENT ON COLUMN pg_stat_monitor_bounds.ranges IS 'What range() was, in the order of resp_calls.';
 COMMENT ON VIEW pg_stat_monitor_status IS 'How full the memory is, what was lost, what the exporter does.';
 COMMENT ON COLUMN pg_stat_monitor_status.version IS 'Version of the library.';
 COMMENT ON COLUMN pg_stat_monitor_status.state IS 'What the exporter is doing.';
@@ -1042,7 +1066,9 @@ COMMENT ON FUNCTION pg_stat_monitor_version() IS 'Version of the library.';
 COMMENT ON FUNCTION pg_stat_monitor_internal(boolean) IS
     'Statistics in shared memory, with the columns of 2.3.';
 COMMENT ON FUNCTION get_histogram_timings() IS 'Ranges of the response-time histogram as one text.';
-COMMENT ON FUNCTION range() IS 'Ranges of the response-time histogram.';
+COMMENT ON FUNCTION range() IS 'Ranges of the response-time histogram by the settings of today.';
+COMMENT ON FUNCTION pg_stat_monitor_ranges(bigint, timestamp with time zone) IS
+    'Ranges of the response-time histogram that a row of pg_stat_monitor was counted with.';
 COMMENT ON FUNCTION histogram(integer, bigint) IS 'Response-time histogram of one bucket and query id.';
 COMMENT ON FUNCTION get_cmd_type(integer) IS 'Name of a cmd_type.';
 COMMENT ON FUNCTION decode_error_level(integer) IS 'Name of an elevel.';

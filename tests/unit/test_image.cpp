@@ -239,3 +239,13 @@ TEST_CASE("image: whatever words are overwritten, it is refused or can be used")
     CHECK(adopted > 20);
     CHECK(adopted < 1400);
 }
+
+TEST_CASE("image: other counters are told apart from other settings") {
+    OwnStore own(default_config());
+    ImageHead head = image_head(own.store);
+    CHECK(check_image_head(head, own.header().config) == Status::kOk);
+    ++head.fingerprint;
+    CHECK(check_image_head(head, own.header().config) == Status::kForeignCounters);
+    ++head.layout;
+    CHECK(check_image_head(head, own.header().config) == Status::kForeignCounters);
+}
