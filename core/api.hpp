@@ -17,4 +17,5 @@
 #include "core/sql_tokens.hpp"
 #include "core/sql_words.hpp"
 #include "core/store.hpp"
+#include "core/sweep.hpp"
 #include "core/trusted_clock.hpp"

@@ -49,7 +49,7 @@ void open_bucket(Store store, std::uint32_t slot, std::int64_t now_us) noexcept 
     bucket.start_us = unique_start(store, now_us);
     bucket.end_us = aligned_start(bucket.start_us, header.config.bucket_us) + header.config.bucket_us;
     bucket.number = header.next_number++;
-    bucket.seq = static_cast<std::uint32_t>(bucket.number);
+    bucket.seq = header.next_seq++;
     bucket.state = BucketState::running;
     if (bucket.start_us > header.last_start_us) header.last_start_us = bucket.start_us;
 }
@@ -65,32 +65,41 @@ void trim(Store store) noexcept {
 
 bool waits(const Bucket& bucket) noexcept { return bucket.state == BucketState::ended && !bucket.exported; }
 
-/// Waiting buckets that nobody is exporting.
-std::uint32_t idle_buckets(Store store) noexcept {
-    std::uint32_t n = 0;
-    for (std::uint32_t i = 0; i + 1 < store.header().buckets; ++i)
-        n += waits(store.bucket(i)) && store.bucket(i).stamp == 0;
-    return n;
+/// Puts a list of entries behind another one.
+void append_list(Store store, Ref& first, Ref& last, Ref more, Ref more_last) noexcept {
+    if (more == 0) return;
+    (first == 0 ? first : store.entry(last)->list_next) = more;
+    last = more_last;
+}
+
+/// Takes the bucket out of the ring; its entries are somebody else's already.
+void make_free(Store store, Bucket& bucket) noexcept {
+    if (bucket.settled != 0) --store.header().unsettled;
+    const std::int64_t number = bucket.number;
+    bucket = Bucket{};
+    bucket.number = number;
+    bucket.state = BucketState::free;
+    trim(store);
 }
 
 void give_up(Store store, Bucket& bucket) noexcept {
-    Usage& usage = store.header().usage;
-    if (waits(bucket) && store.header().stores_nothing) {
-        for (Ref at = bucket.first_entry; at != 0; at = store.entry(at)->list_next)
-            usage.calls_dropped += static_cast<std::uint64_t>(store.entry(at)->hot.exec.count);
-        ++usage.buckets_dropped;
-    } else if (waits(bucket)) {
-        for (Ref at = bucket.first_entry; at != 0; at = store.entry(at)->list_next) {
-            ++usage.statements_lost;
-            usage.calls_lost += static_cast<std::uint64_t>(store.entry(at)->hot.exec.count);
-        }
-        ++usage.buckets_lost;
-    }
+    Header& header = store.header();
     if (bucket.exported)
-        store.header().early_stamp = bucket.stamp;
+        header.early_stamp = bucket.stamp;
     else if (bucket.stamp != 0)
-        store.header().leaving_stamp = bucket.stamp;
-    release(store, bucket);
+        header.leaving_stamp = bucket.stamp;
+    if (!waits(bucket)) {
+        release(store, bucket);
+        return;
+    }
+    if (header.stores_nothing) {
+        ++header.usage.buckets_dropped;
+    } else {
+        ++header.usage.buckets_lost;
+        header.usage.statements_lost += bucket.entries;
+    }
+    append_list(store, header.lost, header.lost_tail, bucket.first_entry, bucket.last_entry);
+    make_free(store, bucket);
 }
 
 /// Position of the oldest bucket that waits for an export, one that nobody is exporting if there is one: the
@@ -121,23 +130,66 @@ std::uint32_t oldest_done(Store store) noexcept {
     return header.buckets;
 }
 
-/// Makes a slot free in a full ring: that of a bucket which is no loss, else that of the oldest. The ring is
-/// in use from end to end, so the buckets before a gap move up by one: nobody refers to a bucket by its slot.
-void make_slot(Store store) noexcept {
-    Header& header = store.header();
-    std::uint32_t position = oldest_done(store);
-    if (position == header.buckets) position = oldest_waiting(store);
-    const std::uint32_t before = header.buckets;
-    give_up(store, store.bucket(position));
-    if (header.buckets != before) return;  // it was the oldest: its slot has left the ring
+/// Makes the slot at `position`, which is free, the oldest one, so that it leaves the ring: the buckets before it
+/// move up by one. Nobody refers to a bucket by its slot.
+void close_gap(Store store, std::uint32_t position) noexcept {
     for (; position > 0; --position) store.bucket(position) = store.bucket(position - 1);
     store.bucket(0) = Bucket{};
     trim(store);
 }
 
+/// Merges; where all that wait are being merged already finishes that before. Then it takes as long as they are
+/// large, but dozens of buckets have ended meanwhile, and each of them has done a piece.
+bool merge_now(Store store) noexcept {
+    if (merge_oldest(store)) return true;
+    while (continue_merge(store, UINT32_MAX)) {
+    }
+    return merge_oldest(store);
+}
+
+/// Makes a slot free in a full ring: that of a bucket which is no loss; else two become one; else, where all are
+/// being exported, that of the oldest.
+void make_slot(Store store) noexcept {
+    Header& header = store.header();
+    std::uint32_t position = oldest_done(store);
+    if (position == header.buckets) {
+        if (merge_now(store)) return;
+        position = oldest_waiting(store);
+    }
+    const std::uint32_t before = header.buckets;
+    give_up(store, store.bucket(position));
+    if (header.buckets == before) close_gap(store, position);  // else it was the oldest
+}
+
 }  // namespace
 
-void rotate(Store store, std::int64_t now_us, std::uint32_t keep_ended) noexcept {
+bool merge_oldest(Store store) noexcept {
+    Header& header = store.header();
+    const auto can_merge = [store](std::uint32_t i) noexcept {
+        const Bucket& bucket = store.bucket(i);
+        return waits(bucket) && bucket.stamp == 0 && bucket.settled == 0 && bucket.entries != 0;
+    };
+    std::uint32_t older = 0;
+    while (older + 1 < header.buckets && !can_merge(older)) ++older;
+    std::uint32_t newer = older + 1;
+    while (newer + 1 < header.buckets && !can_merge(newer)) ++newer;
+    if (newer + 1 >= header.buckets) return false;
+    Bucket& into = store.bucket(older);
+    const Bucket& from = store.bucket(newer);
+    into.settled = into.last_entry;
+    into.absorbed_start_us = from.start_us;
+    into.end_us = std::max(into.end_us, from.end_us);
+    into.floor = std::max(into.floor, from.floor);
+    into.entries += from.entries;
+    into.used_bytes += from.used_bytes;
+    append_list(store, into.first_entry, into.last_entry, from.first_entry, from.last_entry);
+    ++header.unsettled;
+    ++header.usage.buckets_merged;
+    close_gap(store, newer);
+    return true;
+}
+
+void rotate(Store store, std::int64_t now_us) noexcept {
     Header& header = store.header();
     Bucket& running = store.running();
     if (running.entries == 0) {
@@ -145,6 +197,7 @@ void rotate(Store store, std::int64_t now_us, std::uint32_t keep_ended) noexcept
         // Nothing ran in it: no row will ever show it, so its slot and number can serve the next one.
         running.state = BucketState::free;
         --header.next_number;
+        --header.next_seq;
         open_bucket(store, slot_of(store, running), now_us);
         return;
     }
@@ -154,26 +207,15 @@ void rotate(Store store, std::int64_t now_us, std::uint32_t keep_ended) noexcept
     const std::uint32_t slot = (header.oldest + header.buckets) % header.ring_slots;
     ++header.buckets;
     open_bucket(store, slot, now_us);
-    while (idle_buckets(store) > keep_ended && give_up_waiting(store)) {
-    }
+    constexpr std::uint32_t kPiece = 128;
+    static_cast<void>(continue_merge(store, kPiece));
 }
 
 void release(Store store, Bucket& bucket) noexcept {
     Header& header = store.header();
     if (bucket.state == BucketState::free) return;
-    if (bucket.first_entry != 0) {
-        if (header.garbage == 0) {
-            header.garbage = bucket.first_entry;
-        } else {
-            store.entry(header.garbage_tail)->list_next = bucket.first_entry;
-        }
-        header.garbage_tail = bucket.last_entry;
-    }
-    const std::int64_t number = bucket.number;
-    bucket = Bucket{};
-    bucket.number = number;
-    bucket.state = BucketState::free;
-    trim(store);
+    append_list(store, header.garbage, header.garbage_tail, bucket.first_entry, bucket.last_entry);
+    make_free(store, bucket);
 }
 
 void take_back_loss(Store store, std::uint64_t statements, std::uint64_t calls) noexcept {
@@ -208,18 +250,8 @@ bool continue_numbers(Store store, std::int64_t used) noexcept {
     }
     if (first == header.buckets) return true;
     std::int64_t next = std::max(used + 1, header.next_number);
-    for (std::uint32_t i = first; i < header.buckets; ++i) {
-        Bucket& bucket = store.bucket(i);
-        if (bucket.state == BucketState::free) continue;
-        bucket.number = next++;
-        bucket.seq = static_cast<std::uint32_t>(bucket.number);
-        for (Ref at = bucket.first_entry; at != 0; at = store.entry(at)->list_next) {
-            Entry& entry = *store.entry(at);
-            if ((entry.flags & kResidual) == 0) unlink_from_chain(store, entry);
-            entry.bucket_seq = bucket.seq;
-            if ((entry.flags & kResidual) == 0) chain_entry(store, entry);
-        }
-    }
+    for (std::uint32_t i = first; i < header.buckets; ++i)
+        if (store.bucket(i).state != BucketState::free) store.bucket(i).number = next++;
     header.next_number = next;
     return true;
 }
@@ -227,10 +259,14 @@ bool continue_numbers(Store store, std::int64_t used) noexcept {
 std::uint32_t reclaim(Store store, std::uint32_t most) noexcept {
     Header& header = store.header();
     std::uint32_t done = 0;
-    for (; done < most && header.garbage != 0; ++done) {
-        Entry& entry = *store.entry(header.garbage);
-        header.garbage = entry.list_next;
-        if (header.garbage == 0) header.garbage_tail = 0;
+    for (; done < most && (header.lost | header.garbage) != 0; ++done) {
+        const bool lost = header.lost != 0;
+        Ref& first = lost ? header.lost : header.garbage;
+        Entry& entry = *store.entry(first);
+        first = entry.list_next;
+        if (first == 0) (lost ? header.lost_tail : header.garbage_tail) = 0;
+        if (lost) (header.stores_nothing ? header.usage.calls_dropped : header.usage.calls_lost) +=
+            static_cast<std::uint64_t>(entry.hot.exec.count);
         if ((entry.flags & kResidual) == 0) unlink_from_chain(store, entry);
         free_entry(store, nullptr, entry);
     }
@@ -244,8 +280,8 @@ void set_bucket_time(Store store, std::int64_t bucket_us) noexcept {
 void reset(Store store, std::int64_t now_us) noexcept {
     Header& header = store.header();
     for (std::uint32_t slot = 0; slot < header.ring_slots; ++slot) release(store, store.ring()[slot]);
-    while (reclaim(store, UINT32_MAX) != 0) {
-    }
+    append_list(store, header.garbage, header.garbage_tail, header.lost, header.lost_tail);
+    header.lost = header.lost_tail = 0;
     header.usage = {};
     header.oldest = 0;
     header.buckets = 1;

@@ -33,13 +33,19 @@ struct Movable {
     }
 };
 
-/// Finds the `wanted` lightest entries in two rounds of a radix selection.
+/// So many entries are looked at each time, those that were looked at longest ago or are new: the length of
+/// the lock's hold does not depend on the size of the store. A statement with more than 1/3,840 of the weight
+/// of those is never moved, whatever their number.
+constexpr std::uint32_t kWindow = 4096;
+
+/// Finds the `wanted` lightest of the first kWindow entries in two rounds of a radix selection.
 Threshold find_threshold(Store store, const Bucket& bucket, Movable movable, std::uint32_t wanted) noexcept {
     constexpr std::uint32_t kBits = 11;
     std::uint32_t prefix = 0;
     for (std::uint32_t shift : {Threshold::kDropped + kBits, Threshold::kDropped}) {
         std::uint32_t count[1u << kBits] = {};
-        for (Ref at = bucket.first_entry; at != 0; at = store.entry(at)->list_next) {
+        std::uint32_t left = kWindow;
+        for (Ref at = bucket.first_entry; at != 0 && left != 0; at = store.entry(at)->list_next, --left) {
             const Entry& entry = *store.entry(at);
             if (!movable.has(entry)) continue;
             const std::uint32_t top = rank(entry) >> shift;
@@ -50,6 +56,24 @@ Threshold find_threshold(Store store, const Bucket& bucket, Movable movable, std
         prefix = prefix << kBits | digit;
     }
     return {prefix, wanted};
+}
+
+/// How many entries evict() can move of those that it looks at.
+std::uint32_t count_movable(Store store, const Bucket& bucket, Movable movable) noexcept {
+    std::uint32_t count = 0;
+    std::uint32_t left = kWindow;
+    for (Ref at = bucket.first_entry; at != 0 && left != 0; at = store.entry(at)->list_next, --left)
+        count += movable.has(*store.entry(at));
+    return count;
+}
+
+/// Puts the entries up to `last` behind all others.
+void move_to_end(Store store, Bucket& bucket, Ref last) noexcept {
+    if (last == 0 || last == bucket.last_entry) return;
+    store.entry(bucket.last_entry)->list_next = bucket.first_entry;
+    bucket.first_entry = store.entry(last)->list_next;
+    store.entry(last)->list_next = 0;
+    bucket.last_entry = last;
 }
 
 }  // namespace
@@ -64,7 +88,7 @@ Ref take_block(Store store, Bucket& bucket, std::uint32_t bytes) noexcept {
     }
     if (bucket.used_bytes + heap_cost(bytes) > bucket_limit(store)) return 0;
     Ref block = heap_alloc(store.base, header.heap, bytes);
-    while (block == 0 && (reclaim(store, 16) != 0 || give_up_oldest(store)))
+    while (block == 0 && (reclaim(store, 16) != 0 || continue_merge(store, 16) || give_up_oldest(store)))
         block = heap_alloc(store.base, header.heap, bytes);
     if (block != 0) bucket.used_bytes += heap_block_bytes(store.base, block);
     return block;
@@ -98,21 +122,19 @@ bool evict(Store store, Bucket& bucket, const Entry* keep) noexcept {
     constexpr std::uint32_t kShare = 16;
     constexpr std::uint32_t kErrorsShare = 8;
     Header& header = store.header();
-    const std::uint32_t kept = keep != nullptr && !is_residual(*keep);
-    if (bucket.entries - bucket.residuals <= kept) return false;
-    const std::uint32_t all = bucket.entries - bucket.residuals - kept;
-    std::uint32_t errors = 0;
-    for (Ref at = bucket.first_entry; at != 0; at = store.entry(at)->list_next)
-        errors += Movable{keep, true}.has(*store.entry(at));
-    const Movable movable{keep, errors == all || errors > all / kErrorsShare};
+    const std::uint32_t executions = count_movable(store, bucket, {keep, false});
+    const std::uint32_t errors = count_movable(store, bucket, {keep, true});
+    if (executions + errors == 0) return false;
+    const Movable movable{keep, executions == 0 || errors > (executions + errors) / kErrorsShare};
 
-    std::uint32_t wanted = std::max((movable.errors ? errors : all - errors) / kShare, 1u);
+    const std::uint32_t wanted = std::max((movable.errors ? errors : executions) / kShare, 1u);
     Threshold threshold = find_threshold(store, bucket, movable, wanted);
     float& floor = movable.errors ? bucket.error_floor : bucket.floor;
 
     ++header.usage.evictions;
     Ref prev = 0;
-    for (Ref at = bucket.first_entry; at != 0 && wanted != 0;) {
+    std::uint32_t left = kWindow;
+    for (Ref at = bucket.first_entry; at != 0 && left != 0; --left) {
         Entry& entry = *store.entry(at);
         const Ref next = entry.list_next;
         const std::uint32_t of = rank(entry) >> Threshold::kDropped;
@@ -124,7 +146,7 @@ bool evict(Store store, Bucket& bucket, const Entry* keep) noexcept {
             continue;
         }
         if (of == threshold.rank) --threshold.of_rank;
-        --wanted;
+        note_change(header.changes, at | Changes::kGone, bucket.seq);
         floor = std::max(floor, static_cast<float>(weight(entry)));
         unlink_from_chain(store, entry);
         if (fold_entry(store, bucket, entry)) {
@@ -137,6 +159,7 @@ bool evict(Store store, Bucket& bucket, const Entry* keep) noexcept {
         ++header.usage.entries_evicted;
         at = next;
     }
+    if (bucket.entries > kWindow) move_to_end(store, bucket, prev);
     return true;
 }
 

@@ -49,26 +49,31 @@ bool check_entry(Store store, Ref at, Walk& walk) noexcept {
     return std::isfinite(entry.floor) && std::isfinite(entry.hot.exec.total);
 }
 
-/// A list of entries from `first` to `last`. `seq`: of the bucket they must be of, or null.
-bool check_list(Store store, Ref first, Ref last, const std::uint32_t* seq, Walk& walk) noexcept {
+/// A list of entries from `first` to `last`. `seq`: of the bucket they must be of, or null. Those behind
+/// `settled`, if it is one of them, must be of another.
+bool check_list(Store store, Ref first, Ref last, const std::uint32_t* seq, Ref settled,
+                Walk& walk) noexcept {
+    bool own = true;
     Ref end = 0;
     walk.residuals = 0;
     for (Ref at = first; at != 0; at = store.entry(at)->list_next) {
         if (walk.entries >= store.header().heap.blocks || !check_entry(store, at, walk)) return false;
-        if (seq != nullptr && store.entry(at)->bucket_seq != *seq) return false;
+        if (seq != nullptr && (store.entry(at)->bucket_seq == *seq) != own) return false;
+        if (at == settled) own = false;
         end = at;
     }
-    return end == last;
+    return end == last && own == (settled == 0 || seq == nullptr);
 }
 
 bool check_bucket(Store store, const Bucket& bucket, Walk& walk) noexcept {
     const std::uint32_t before = walk.entries;
     const std::uint64_t bytes = walk.bytes;
-    if (bucket.seq != static_cast<std::uint32_t>(bucket.number) || !std::isfinite(bucket.floor) ||
-        !std::isfinite(bucket.error_floor))
+    if (!std::isfinite(bucket.floor) || !std::isfinite(bucket.error_floor)) return false;
+    if (!check_list(store, bucket.first_entry, bucket.last_entry, &bucket.seq, bucket.settled, walk))
         return false;
-    if (!check_list(store, bucket.first_entry, bucket.last_entry, &bucket.seq, walk)) return false;
-    if (walk.entries - before != bucket.entries || walk.residuals != bucket.residuals) return false;
+    if (walk.entries - before != bucket.entries) return false;
+    // Those that are still to be merged are not among the bucket's own.
+    if (bucket.settled == 0 ? walk.residuals != bucket.residuals : walk.residuals < bucket.residuals) return false;
     if (walk.bytes - bytes != bucket.used_bytes) return false;
     std::uint32_t residuals = 0;
     for (Ref at = bucket.first_residual; at != 0; at = store.entry(at)->hash_next) {
@@ -83,7 +88,8 @@ bool check_bucket(Store store, const Bucket& bucket, Walk& walk) noexcept {
 /// As release() leaves it, its number aside.
 bool is_blank(const Bucket& bucket) noexcept {
     return bucket.first_entry == 0 && bucket.last_entry == 0 && bucket.first_residual == 0 &&
-           bucket.entries == 0 && bucket.residuals == 0 && bucket.used_bytes == 0 && bucket.stamp == 0;
+           bucket.entries == 0 && bucket.residuals == 0 && bucket.used_bytes == 0 && bucket.stamp == 0 &&
+           bucket.settled == 0;
 }
 
 bool check_ring(Store store, Walk& walk) noexcept {
@@ -91,6 +97,8 @@ bool check_ring(Store store, Walk& walk) noexcept {
     if (header.buckets == 0 || header.buckets > header.ring_slots || header.oldest >= header.ring_slots)
         return false;
     std::int64_t number = 0;
+    std::int64_t seq = -1;
+    std::uint32_t unsettled = 0;
     for (std::uint32_t i = 0; i < header.ring_slots; ++i) {
         const Bucket& bucket = store.bucket(i);
         unsigned char exported;  // any other value than 0 and 1 is no bool
@@ -103,10 +111,14 @@ bool check_ring(Store store, Walk& walk) noexcept {
         }
         if (i >= header.buckets || (!running && bucket.state != BucketState::ended)) return false;
         if (bucket.number <= number || bucket.number >= header.next_number) return false;
+        if (bucket.seq <= seq || bucket.seq >= header.next_seq) return false;
+        if (bucket.settled != 0 && (running || bucket.stamp != 0)) return false;
         number = bucket.number;
+        seq = bucket.seq;
+        unsettled += bucket.settled != 0;
         if (!check_bucket(store, bucket, walk)) return false;
     }
-    return true;
+    return unsettled == header.unsettled;
 }
 
 /// Whether the chains hold nothing but entries, `chained` of them.
@@ -139,12 +151,13 @@ void free_locks(Store store, Ref first) noexcept {
 
 ImageHead image_head(Store store) noexcept {
     const std::uint64_t bytes = region_bytes(store.header().config);
-    return {kImageMagic, store.header().layout, bytes,
+    return {kImageMagic, store.header().layout, kCounterFingerprint, bytes,
             hash64(std::span<const std::byte>{store.base, bytes}, 0)};
 }
 
 Status check_image_head(const ImageHead& head, const StoreConfig& config) noexcept {
     if (head.magic != kImageMagic) return Status::kDamaged;
+    if (head.fingerprint != kCounterFingerprint) return Status::kForeignCounters;
     if (head.layout != layout_hash(config) || head.bytes != region_bytes(config))
         return Status::kForeignLayout;
     return Status::kOk;
@@ -158,13 +171,15 @@ bool store_check(Store store) noexcept {
         return false;
     Walk walk;
     if (!check_ring(store, walk)) return false;
-    if (!check_list(store, header.garbage, header.garbage_tail, nullptr, walk)) return false;
+    if (!check_list(store, header.garbage, header.garbage_tail, nullptr, 0, walk) ||
+        !check_list(store, header.lost, header.lost_tail, nullptr, 0, walk))
+        return false;
     if (walk.blocks != header.heap.blocks || walk.bytes != heap_used_bytes(header.heap) ||
         walk.texts != text_references || !check_chains(store, walk.chained))
         return false;
     for (std::uint32_t i = 0; i < header.buckets; ++i)
         if (!check_found(store, store.bucket(i).first_entry)) return false;
-    return check_found(store, header.garbage);
+    return check_found(store, header.garbage) && check_found(store, header.lost);
 }
 
 Status adopt_image(const ImageHead& head, std::span<std::byte> memory, Store& out) noexcept {
@@ -177,6 +192,7 @@ Status adopt_image(const ImageHead& head, std::span<std::byte> memory, Store& ou
         return Status::kDamaged;
     for (std::uint32_t i = 0; i < header.buckets; ++i) free_locks(store, store.bucket(i).first_entry);
     free_locks(store, header.garbage);
+    free_locks(store, header.lost);
     out = store;
     return Status::kOk;
 }

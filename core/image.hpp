@@ -12,16 +12,17 @@ namespace pgsm::core {
 
 struct ImageHead {
     std::uint64_t magic;
-    std::uint64_t layout;    ///< layout_hash() of the writer
-    std::uint64_t bytes;     ///< of the region
-    std::uint64_t checksum;  ///< hash64 of the region
+    std::uint64_t layout;       ///< layout_hash() of the writer
+    std::uint64_t fingerprint;  ///< kCounterFingerprint of the writer: which counters lie where
+    std::uint64_t bytes;        ///< of the region
+    std::uint64_t checksum;     ///< hash64 of the region
 };
-static_assert(ShmemPod<ImageHead> && sizeof(ImageHead) == 32);
+static_assert(ShmemPod<ImageHead> && sizeof(ImageHead) == 40);
 
 ImageHead image_head(Store store) noexcept;
 
-/// kForeignLayout when the head was written by another version or with other settings, kDamaged when it is no
-/// head.
+/// kForeignCounters when the writer had other counters, kForeignLayout when it was another version or had other
+/// settings, kDamaged when it is no head.
 Status check_image_head(const ImageHead& head, const StoreConfig& config) noexcept;
 
 /// Whether everything in the store fits together: layout, heaps, ring, lists, chains, references. Counters

@@ -214,6 +214,7 @@ void import_store(Store from, Store to) noexcept {
                         old.config.bounds_hash == header.config.bounds_hash &&
                             old.config.histogram_cells == header.config.histogram_cells};
     header.next_number = old.next_number;
+    header.next_seq = old.next_seq;
     header.last_start_us = old.last_start_us;
     header.usage = old.usage;
     std::uint32_t kept = 0;

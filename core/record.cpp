@@ -222,6 +222,7 @@ void set_notes(Store store, Entry& entry, std::string_view notes) noexcept {
     if (made == 0 && !notes.empty()) return;
     text_release(store.base, store.header().texts, entry.notes);
     entry.notes = made;
+    note_change(store.header().changes, store.ref_of(entry), entry.bucket_seq);
 }
 
 }  // namespace pgsm::core

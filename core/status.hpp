@@ -13,6 +13,7 @@ enum class [[nodiscard]] Status : std::uint8_t{
     kLost,              ///< not even a residual entry could take it: counted in Usage::calls_without_room
     kTooSmall,          ///< the memory handed in cannot hold a useful store
     kForeignLayout,     ///< the bytes are a store of another version, build or configuration
+    kForeignCounters,   ///< the bytes are a store whose counters are others, or lie elsewhere
     kDamaged,           ///< checksum, size or a link inside the bytes is wrong
     kRingFull,          ///< no free bucket slot
 };

@@ -40,13 +40,16 @@ struct Bucket {
     std::int64_t start_us;  ///< microseconds since 2000-01-01; of every row
     std::int64_t end_us;    ///< planned while it runs, real when it has ended
     std::uint64_t stamp;    ///< the glue's: transaction that exports it; 0: nobody
+    std::int64_t absorbed_start_us;  ///< while `settled` is not 0: start of the bucket that came behind it
     BucketState state;
-    std::uint32_t seq;  ///< low half of number; entries carry it
+    std::uint32_t seq;  ///< never used twice; entries carry it
     Ref first_entry;
     Ref last_entry;
     Ref first_residual;  ///< residual entries are linked by hash_next and are entries of the bucket, too
     std::uint32_t entries;
     std::uint32_t residuals;
+    Ref settled;  ///< last of its own entries while those behind it come from another one (merge.cpp); 0: none do
+    std::uint32_t unused;
     bool exported;             ///< the glue's: its export has committed, only older snapshots still need it
     float floor;               ///< greatest weight that was evicted: what a new entry starts with
     float error_floor;         ///< the same of errors and warnings
@@ -68,6 +71,7 @@ struct Usage {
     std::uint64_t texts_missing;    ///< entries one of whose texts could not be made, found no room, or lost it
     std::uint64_t cells_lost;       ///< histogram counts for which there was no room
     std::uint64_t evictions;        ///< times that room was made
+    std::uint64_t buckets_merged;   ///< buckets that became part of the one before, for want of a slot
 };
 
 /// What the last look for room in the full text arena found out (text_room.cpp). Exclusive store lock; a reader
@@ -80,6 +84,23 @@ struct TextRation {
     std::uint64_t over[kUserSlots / 64];  ///< users, by hash, whose texts take more than their share
 };
 static_assert(ShmemPod<TextRation>);
+
+/// Changes to entries of the running bucket that whoever copies it in pieces has to know of: which entries have
+/// left it, and which got other notes. Store lock, exclusive to write.
+struct Changes {
+    static constexpr std::uint32_t kKept = 1024;  ///< as many as four times evict() makes
+    static constexpr Ref kGone = Ref{1} << 31;    ///< entries lie below 16 GB
+    struct Change {
+        Ref entry;          ///< with kGone: it has left, and its block may be anything
+        std::uint32_t seq;  ///< of its bucket
+    };
+    std::uint64_t count;  ///< since the store was made; the last kKept are there
+    Change last[kKept];
+};
+
+inline void note_change(Changes& changes, Ref entry, std::uint32_t seq) noexcept {
+    changes.last[changes.count++ % Changes::kKept] = {entry, seq};
+}
 
 struct Header {
     std::uint64_t magic;
@@ -95,6 +116,10 @@ struct Header {
     std::int64_t last_start_us;  ///< greatest start that was ever given out, also before the clock went back
     Ref garbage;  ///< entries of released buckets, linked by list_next, waiting to be taken apart
     Ref garbage_tail;
+    Ref lost;  ///< the same of buckets that were given up: their calls are counted when they are taken apart
+    Ref lost_tail;
+    std::uint32_t next_seq;
+    std::uint32_t unsettled;      ///< buckets whose merge is not finished
     std::uint64_t early_stamp;    ///< of the last exported bucket that a snapshot may have needed; 0: none
     std::uint64_t leaving_stamp;  ///< of an export under way whose bucket had to be given up; 0: none
     bool stores_nothing;  ///< the glue's: a standby, which exports nothing; what leaves it is no loss
@@ -102,6 +127,7 @@ struct Header {
     std::uint64_t spare_end;
     Usage usage;
     TextRation ration;
+    Changes changes;
     Heap heap;
     TextArena texts;
 };
@@ -264,9 +290,9 @@ inline bool rotation_due(Store store, std::int64_t now_us) noexcept {
 }
 
 /// Ends the running bucket, whether its time is over or not, and opens the next one. An empty one is not
-/// ended: it goes on while its time does, then it starts anew under the same number. `keep_ended`: how many
-/// ended buckets may wait for an export; the oldest of more are given up and counted. Lock: exclusive.
-void rotate(Store store, std::int64_t now_us, std::uint32_t keep_ended) noexcept;
+/// ended: it goes on while its time does, then it starts anew under the same number. In a full ring the two
+/// oldest buckets that wait become one. Lock: exclusive.
+void rotate(Store store, std::int64_t now_us) noexcept;
 
 /// Hands the memory of an ended bucket back; what it held is gone. Lock: exclusive.
 void release(Store store, Bucket& bucket) noexcept;
@@ -284,14 +310,26 @@ void take_back_loss(Store store, std::uint64_t statements, std::uint64_t calls) 
 /// stands between them. Lock: exclusive.
 [[nodiscard]] bool continue_numbers(Store store, std::int64_t used) noexcept;
 
-/// Takes apart up to `most` entries of released buckets; returns how many. Lock: exclusive.
+/// Takes apart up to `most` entries of released buckets, those of buckets that were given up first; returns
+/// how many. Until `Header::lost` is 0, Usage lacks the calls of what was given up. Lock: exclusive.
 std::uint32_t reclaim(Store store, std::uint32_t most) noexcept;
 
 /// The bucket time of the settings, which may be another than that of the image that the store came from. It
 /// holds from the next bucket on. Lock: exclusive.
 void set_bucket_time(Store store, std::int64_t bucket_us) noexcept;
 
-/// Forgets everything, the counts of losses excepted; bucket numbers go on. Lock: exclusive.
+/// Forgets everything; bucket numbers go on. reclaim() takes the entries apart. Lock: exclusive.
 void reset(Store store, std::int64_t now_us) noexcept;
+
+// merge.cpp
+
+/// Makes the two oldest ended buckets that nobody exports one, and the slot of the newer one free. It has number
+/// and start of the older one. What both have is added up by continue_merge(). False when there are no two.
+/// Lock: exclusive.
+bool merge_oldest(Store store) noexcept;
+
+/// Goes on adding up, about `most` entries; false when there is nothing to add up. Before that is finished a
+/// bucket must neither be stamped nor read: `Header::unsettled` tells. Lock: exclusive.
+bool continue_merge(Store store, std::uint32_t most) noexcept;
 
 }  // namespace pgsm::core

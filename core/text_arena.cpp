@@ -131,6 +131,10 @@ bool texts_check(const std::byte* base, const TextArena& arena, std::uint64_t& r
     return met == arena.texts;
 }
 
+std::uint32_t text_block_bytes(const std::byte* base, Ref text) noexcept {
+    return static_cast<std::uint32_t>(sizeof(TextHeader)) + header_of(base, text)->len;
+}
+
 std::string_view text_view(const std::byte* base, Ref text) noexcept {
     if (text == 0) return {};
     return {reinterpret_cast<const char*>(base + std::uint64_t{text} * kUnitBytes + sizeof(TextHeader)),

@@ -50,6 +50,9 @@ bool text_holds(const std::byte* base, const TextArena& arena, Ref text) noexcep
 /// texts. For tests and for images read from disk; the arena's own offsets must lie within the region.
 bool texts_check(const std::byte* base, const TextArena& arena, std::uint64_t& references) noexcept;
 
+/// What to copy of a text that is not 0, from where the reference says.
+std::uint32_t text_block_bytes(const std::byte* base, Ref text) noexcept;
+
 /// The bytes of a text; empty for 0. Valid as long as a reference is held.
 std::string_view text_view(const std::byte* base, Ref text) noexcept;
 

@@ -132,6 +132,7 @@ void note_missing(Store store, Entry& entry) noexcept {
 /// Takes the texts that only victims refer to.
 void take_texts(Store store, Entry& victim) noexcept {
     TextArena& texts = store.header().texts;
+    note_change(store.header().changes, store.ref_of(victim), victim.bucket_seq);
     const auto take = [&](Ref& text) noexcept {
         if (!text_was_lent(store.base, text)) return false;
         text_release(store.base, texts, text);
@@ -231,6 +232,7 @@ void give_texts(Store store, Entry& entry, const Description& from, double added
         give(nest, from.nest);
         if (nest == 0)
             nest = text_intern(store.base, header.texts, bare_nest(from.nest, bare), TextUse::session_name);
+        if (entry.nest != 0) note_change(header.changes, store.ref_of(entry), entry.bucket_seq);
         text_release(store.base, header.texts, entry.nest);
         entry.nest = nest;
     } else {

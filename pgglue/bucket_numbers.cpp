@@ -92,7 +92,9 @@ void continue_behind_table(Relation table) {
 void continue_bucket_numbers(bool from_image) {
     core::Header& header = store().header();
     reserved = 0;
-    static_cast<void>(read_number(kPath, &reserved));
+    const NumberFile found = read_number(kPath, &reserved);
+    // The exporter tries again, and the first export looks into the table.
+    if (found == NumberFile::unreadable) return;
     if (!from_image && reserved > header.next_number) {
         header.next_number = reserved;
         core::reset(store(), GetCurrentTimestamp());
@@ -101,7 +103,7 @@ void continue_bucket_numbers(bool from_image) {
 }
 
 void reserve_bucket_numbers() {
-    if (reserved == 0) static_cast<void>(read_number(kPath, &reserved));
+    if (reserved == 0 && read_number(kPath, &reserved) == NumberFile::unreadable) return;
     reserve_behind(next_number());
 }
 

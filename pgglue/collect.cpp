@@ -6,6 +6,7 @@
 #include "pgglue/guc.hpp"
 #include "pgglue/session.hpp"
 #include "pgglue/shmem.hpp"
+#include "pgglue/store_work.hpp"
 #include "pgglue/tokens.hpp"
 #include "pgglue/tracking.hpp"
 
@@ -67,11 +68,12 @@ struct Outcome {
 };
 
 Outcome record_exclusive(core::Store store, const core::Key& key, const core::Description* description,
-                         const Execution& execution, TimestampTz now, uint32 keep, std::string_view notes) {
+                         const Execution& execution, TimestampTz now, std::string_view notes) {
     Outcome outcome{};
     lock_store_exclusive();
+    const uint64 lost = store.header().usage.buckets_lost;
     if (core::rotation_due(store, now)) {
-        core::rotate(store, now, keep);
+        core::rotate(store, now);
         outcome.rotated = true;
     }
     outcome.first = store.running().entries == 0;
@@ -82,6 +84,9 @@ Outcome record_exclusive(core::Store store, const core::Key& key, const core::De
         core::Entry* entry = core::find(store, store.running().seq, key);
         if (entry != nullptr) core::set_notes(store, *entry, notes);
     }
+    constexpr uint32 kPiece = 16;
+    static_cast<void>(core::continue_merge(store, kPiece));
+    note_losses(lost);
     unlock_store();
     return outcome;
 }
@@ -316,13 +321,12 @@ void record_execution(const Execution& execution) {
     const bool described = execution.text != nullptr;
     const Known known = described ? Known::no : record_known(s, key, execution, now);
     if (known == Known::no) {
-        const uint32 keep = ended_buckets_to_keep();
         Outcome outcome{core::Status::kNeedsDescription, false, false, 0};
-        if (!described) outcome = record_exclusive(s, key, nullptr, execution, now, keep, {});
+        if (!described) outcome = record_exclusive(s, key, nullptr, execution, now, {});
         const bool rotated = outcome.rotated;
         if (outcome.status == core::Status::kNeedsDescription) {
             with_description(execution, [&](const core::Description& description) {
-                outcome = record_exclusive(s, key, &description, execution, now, keep, {});
+                outcome = record_exclusive(s, key, &description, execution, now, {});
             });
         }
         outcome.rotated |= rotated;
@@ -367,8 +371,7 @@ void record_error(const Execution& execution, int sqlstate, std::string_view mes
     description.notes = {notes, core::pack_notes(packed, notes, sizeof notes)};
     const core::Key key{execution.queryid, core::identity_hash(description.identity)};
     const TimestampTz now = GetCurrentTimestamp();
-    wake_if_needed(record_exclusive(store(), key, &description, execution, now, ended_buckets_to_keep(),
-                                    description.notes),
+    wake_if_needed(record_exclusive(store(), key, &description, execution, now, description.notes),
                    now);
 }
 

@@ -65,17 +65,23 @@ void append_ascii(StringInfo out, std::string_view value, int encoding) {
     }
 }
 
-/// Appends `value` converted by `conversion`, with '?' for what the database's encoding does not have.
+/// Appends `value` converted by `conversion`, with '?' for what the database's encoding does not have. By pieces: a
+/// text may be so long that it could not be converted at once.
 void append_converted(StringInfo out, std::string_view value, int encoding, Oid conversion) {
-    const int room = static_cast<int>(value.size()) * MAX_CONVERSION_GROWTH + 1;
+    constexpr std::size_t kPiece = 64 * 1024;
+    const int room = static_cast<int>(kPiece) * MAX_CONVERSION_GROWTH + 1;
     unsigned char* buffer = static_cast<unsigned char*>(palloc(room));
     while (!value.empty()) {
+        const int most = static_cast<int>(Min(value.size(), kPiece));
+        const int piece = most < static_cast<int>(kPiece)
+                              ? most
+                              : pg_encoding_mbcliplen(encoding, value.data(), most, most);
         unsigned char* source = reinterpret_cast<unsigned char*>(const_cast<char*>(value.data()));
         const int done = pg_do_encoding_conversion_buf(conversion, encoding, GetDatabaseEncoding(), source,
-                                                       static_cast<int>(value.size()), buffer, room, true);
+                                                       piece, buffer, room, true);
         appendStringInfoString(out, reinterpret_cast<char*>(buffer));
         value.remove_prefix(static_cast<std::size_t>(done));
-        if (value.empty()) break;
+        if (done == piece && done != 0) continue;
         const int length = pg_encoding_verifymbchar(encoding, value.data(), static_cast<int>(value.size()));
         appendStringInfoChar(out, '?');
         value.remove_prefix(length > 0 ? static_cast<std::size_t>(length) : 1);

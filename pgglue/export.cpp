@@ -14,6 +14,7 @@
 #include "pgglue/export_stamps.hpp"
 
 #include "pgglue/as_owner.hpp"
+#include "pgglue/bounds.hpp"
 #include "pgglue/bucket_numbers.hpp"
 #include "pgglue/datum.hpp"
 #include "pgglue/guc.hpp"
@@ -224,6 +225,15 @@ void write_buckets(void* argument) {
     }
 }
 
+void note_bounds_of(const Job& job) {
+    for (int i = 0; i < job.range.count; ++i) {
+        const core::Bucket* first = find_ended(job.copy, stamped_bucket(job.range, i));
+        if (first == nullptr) continue;
+        note_bounds(job.table, first->number, first->start_us);
+        return;
+    }
+}
+
 /// A table that is dropped while its lock is waited for may have been made anew by then.
 Relation open_export_table() {
     for (;;) {
@@ -249,6 +259,7 @@ int64 export_into(Relation table, StampUse use) {
     if (job.range.count > 0) {
         job.row_context = AllocSetContextCreate(context, "pg_stat_monitor row", ALLOCSET_DEFAULT_SIZES);
         copy_buckets(job);
+        note_bounds_of(job);
         run_as_owner(table, write_buckets, &job);
         settle_stamps(job.range);
         note_export(job.range, job.rows, static_cast<double>(GetCurrentTimestamp() - start) / 1000);
@@ -260,7 +271,7 @@ int64 export_into(Relation table, StampUse use) {
 
 }  // namespace
 
-Oid find_export_table() {
+Oid find_member(const char* relation, char kind) {
     const Oid extension = get_extension_oid(kName, true);
     if (!OidIsValid(extension)) return InvalidOid;
     // Found as the extension's member and not by its schema, which can be changed.
@@ -275,14 +286,16 @@ Oid find_export_table() {
     for (HeapTuple tuple = systable_getnext(scan); HeapTupleIsValid(tuple); tuple = systable_getnext(scan)) {
         auto* member = reinterpret_cast<Form_pg_depend>(GETSTRUCT(tuple));
         if (member->classid != RelationRelationId || member->deptype != DEPENDENCY_EXTENSION) continue;
-        if (get_rel_relkind(member->objid) != RELKIND_PARTITIONED_TABLE) continue;
+        if (get_rel_relkind(member->objid) != kind) continue;
         const char* name = get_rel_name(member->objid);
-        if (name != nullptr && strcmp(name, kName) == 0) found = member->objid;
+        if (name != nullptr && strcmp(name, relation) == 0) found = member->objid;
     }
     systable_endscan(scan);
     table_close(depend, AccessShareLock);
     return found;
 }
+
+Oid find_export_table() { return find_member(kName, RELKIND_PARTITIONED_TABLE); }
 
 int64 export_ended_buckets(bool end_running) {
     require_store();

@@ -16,6 +16,9 @@ int64 export_ended_buckets(bool end_running);
 /// is 2.3's.
 Oid find_export_table();
 
+/// The extension's relation of that name and kind in this database, wherever it lies, or InvalidOid.
+Oid find_member(const char* relation, char kind);
+
 /// Ends the running bucket and stamps everything as gone for whom this (sub)transaction is visible:
 /// TRUNCATE's part. The caller has locked the table before.
 void stamp_all_buckets();

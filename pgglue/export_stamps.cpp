@@ -30,6 +30,7 @@
 
 #include "pgglue/exporter_database.hpp"
 #include "pgglue/shmem.hpp"
+#include "pgglue/store_work.hpp"
 
 extern "C" {
 #include "access/transam.h"
@@ -111,6 +112,12 @@ void commit_stamps() {
         return;
     }
     lock_store_exclusive();
+    // What is corrected must have been counted.
+    while (store().header().lost != 0) {
+        unlock_store();
+        count_losses();
+        lock_store_exclusive();
+    }
     for (int i = 0; i < own_count; ++i) {
         core::Bucket* bucket = find_ended(store(), own_stamps[i].bucket);
         if (is_stamped(bucket, own_stamps[i]))
@@ -205,12 +212,30 @@ bool anything_to_stamp(StampUse use) {
     return found;
 }
 
-/// Whether another bucket can be opened without the loss of one that nobody has exported. Lock: shared.
+/// Whether another bucket can be opened without the loss of one that nobody has exported: only where all of a
+/// full ring are being exported it can't. Lock: shared.
 bool ring_has_room(const core::Header& header) {
     bool room = header.buckets < header.ring_slots;
-    for (uint32 i = 0; i + 1 < header.buckets; ++i)
-        room = room || store().bucket(i).exported || store().bucket(i).state == core::BucketState::free;
+    for (uint32 i = 0; i + 1 < header.buckets; ++i) {
+        const core::Bucket& bucket = store().bucket(i);
+        room = room || bucket.exported || bucket.state == core::BucketState::free || bucket.stamp == 0;
+    }
     return room;
+}
+
+/// Ends the running bucket, if that is wanted, and comes back with the store lock and no merge under way.
+void end_running_and_lock(StampUse use, TimestampTz now) {
+    const core::Header& header = store().header();
+    lock_store_exclusive();
+    const bool ends = use == StampUse::truncate || (use == StampUse::export_all && ring_has_room(header));
+    const uint64 lost = header.usage.buckets_lost;
+    if (ends && store().running().entries > 0) core::rotate(store(), now);
+    note_losses(lost);
+    while (header.unsettled != 0) {
+        unlock_store();
+        finish_merges();
+        lock_store_exclusive();
+    }
 }
 
 /// Releases what no snapshot needs; true when exported buckets are left. Lock: exclusive.
@@ -257,10 +282,7 @@ StampRange stamp_ended_buckets(StampUse use) {
     const core::Header& header = store().header();
     reserve_stamps(static_cast<int>(header.ring_slots));
 
-    lock_store_exclusive();
-    // The ended ones are about to leave, however many they are.
-    const bool ends = use == StampUse::truncate || (use == StampUse::export_all && ring_has_room(header));
-    if (ends && store().running().entries > 0) core::rotate(store(), now, PG_UINT32_MAX);
+    end_running_and_lock(use, now);
     for (uint32 i = 0; i + 1 < header.buckets; ++i) {
         core::Bucket& bucket = store().bucket(i);
         if (bucket.state != core::BucketState::ended || bucket.stamp != 0) continue;
@@ -315,7 +337,8 @@ void stamp_all_buckets() {
 
 bool release_exported_buckets() {
     lock_store_shared();
-    bool left = store().header().garbage != 0 || store().header().early_stamp != 0;
+    const core::Header& header = store().header();
+    bool left = (header.garbage | header.lost) != 0 || header.early_stamp != 0;
     for (uint32 i = 0; i + 1 < store().header().buckets; ++i) left = left || store().bucket(i).exported;
     unlock_store();
     if (!left) return false;
@@ -323,15 +346,7 @@ bool release_exported_buckets() {
     lock_store_exclusive();
     left = release_before(store(), horizon);
     unlock_store();
-    // In small steps, since nobody can record under the exclusive lock.
-    constexpr uint32 kAtOnce = 64;
-    uint32 done = kAtOnce;
-    while (done == kAtOnce) {
-        lock_store_exclusive();
-        done = core::reclaim(store(), kAtOnce);
-        unlock_store();
-        if (done == kAtOnce) let_others_lock_store();
-    }
+    take_apart_released();
     return left;
 }
 

@@ -19,6 +19,7 @@
 #include "pgglue/guc.hpp"
 #include "pgglue/history_clock.hpp"
 #include "pgglue/own_rows.hpp"
+#include "pgglue/store_work.hpp"
 
 extern "C" {
 #include "pgstat.h"
@@ -329,7 +330,6 @@ void nothing_waits(Exporter& self) {
     Exporter self{};
     self.fresh = true;
     pgstat_report_activity(STATE_IDLE, "waiting for a bucket to end");
-    note_losses();
     for (;;) {
         MemoryContextReset(context);
         check_interrupts(self);
@@ -340,6 +340,7 @@ void nothing_waits(Exporter& self) {
         }
         if (self.fresh) start_afresh(self, context);
         rotate_if_due(GetCurrentTimestamp());
+        finish_merges();
         bool memory_waits = release_exported_buckets();
         if (waiting_buckets() == 0) {
             nothing_waits(self);
@@ -347,7 +348,6 @@ void nothing_waits(Exporter& self) {
             attempt(self, context);
             memory_waits = release_exported_buckets();
         }
-        note_losses();
         save_export_database();
         reserve_bucket_numbers();
         // A signal that came together with the end of a worker has set the latch only once.

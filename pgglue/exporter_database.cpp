@@ -35,6 +35,7 @@ SubTransactionId created_in = InvalidSubTransactionId;
 
 /// What the file holds, as far as the exporter knows.
 Oid saved_database = InvalidOid;
+bool unreadable;
 
 /// Databases are cloned from templates, so none of ours belongs there: a connection would stop CREATE
 /// DATABASE.
@@ -96,7 +97,9 @@ void note_subxact_event(SubXactEvent event, SubTransactionId sub, SubTransaction
 
 void load_export_database() {
     int64 database = 0;
-    if (!read_number(kPath, &database) || database <= 0 || database > PG_UINT32_MAX) return;
+    const NumberFile found = read_number(kPath, &database);
+    unreadable = found == NumberFile::unreadable;
+    if (found != NumberFile::read || database <= 0 || database > PG_UINT32_MAX) return;
     saved_database = static_cast<Oid>(database);
     set_export_database(saved_database);
 }
@@ -110,7 +113,8 @@ void set_export_database(Oid database) {
 
 void save_export_database() {
     const Oid database = known_database();
-    if (database == saved_database) return;
+    // What could not be read is not overwritten.
+    if (database == saved_database || unreadable) return;
     saved_database =
         database;  // whether it can be written or not: to try at every waking would flood the log
     write_number(kPath, database);

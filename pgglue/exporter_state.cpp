@@ -7,7 +7,7 @@
 // Buckets may be given up by any statement, under the store lock. The reason that is kept for them is the one
 // that held then: set_exporter_state() looks for losses before it changes the reason.
 //
-// Locks: SharedState's mutex; note_losses() takes the store lock as well, not at the same time.
+// Locks: SharedState's mutex.
 #include "core/api.hpp"
 
 #include "pgglue/exporter_state.hpp"
@@ -44,7 +44,6 @@ void report_history_error(const char* message) {
 }  // namespace
 
 void set_exporter_state(ExporterState exporter_state, const char* reason) {
-    note_losses();
     SharedState& state = shared();
     char text[sizeof(state.reason)];
     strlcpy(text, reason, sizeof(text));
@@ -104,19 +103,6 @@ void note_history_error(const char* message) {
     state.history_error_at = text[0] != '\0' ? now : 0;
     SpinLockRelease(&state.mutex);
     if (news && text[0] != '\0') report_history_error(message);
-}
-
-void note_losses() {
-    lock_store_shared();
-    const uint64 lost = store().header().usage.buckets_lost;
-    unlock_store();
-    SharedState& state = shared();
-    // The exporter's processes alone write what is read here, one at a time.
-    const char* reason = reason_of_loss(state);
-    SpinLockAcquire(&state.mutex);
-    if (lost > state.losses_explained) strlcpy(state.lost_reason, reason, sizeof(state.lost_reason));
-    state.losses_explained = lost;
-    SpinLockRelease(&state.mutex);
 }
 
 const char* reason_of(const SharedState& state) {

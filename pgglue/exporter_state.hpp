@@ -26,8 +26,6 @@ WorkerResult worker_result(char* message, Size cap);
 /// What keeps the history from being maintained; empty: nothing any more.
 void note_history_error(const char* message);
 
-/// Keeps the reason why buckets were given up since the last look, before it changes.
-void note_losses();
 
 /// Why the state is what it is; empty when all is well. Of SharedState, or of a copy of it.
 const char* reason_of(const SharedState& state);

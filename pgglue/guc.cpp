@@ -122,7 +122,7 @@ const IntSetting kIntSettings[] = {
      GUC_UNIT_MB, nullptr},
     {"pgsm_query_max_len", "Maximum length of a stored query text; a longer one is truncated.",
      &pgsm_query_max_len, 1536, 1024, INT_MAX, PGC_POSTMASTER, GUC_UNIT_BYTE, nullptr},
-    {"pgsm_max_buckets", "Number of ended buckets that can wait in memory, beside 64.",
+    {"pgsm_max_buckets", "Number of ended buckets that are kept apart in memory while nothing is exported, beyond 64.",
      &pgsm_max_buckets, 2, 1, 20000, PGC_POSTMASTER, 0, nullptr},
     {"pgsm_bucket_time", "Length of a time bucket.", &pgsm_bucket_time, 60, 1, INT_MAX, PGC_POSTMASTER,
      GUC_UNIT_S, nullptr},

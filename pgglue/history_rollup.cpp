@@ -23,6 +23,8 @@
 
 #include "pgglue/history_rollup.hpp"
 
+#include "pgglue/bounds.hpp"
+
 extern "C" {
 #include "access/table.h"
 #include "access/transam.h"
@@ -156,7 +158,7 @@ bool merge_hour(Oid table, const Side& side) {
     const TimestampTz hour = start - (past < 0 ? past + kHourUs : past);
     const char* from = instant_literal(hour);
     const bool late = kLateMergeLast[0] != '\0' && get_attnum(table, kLateMergeLast) != InvalidAttrNumber;
-    const char* rows = psprintf(kMergeRowsSql, qualified_name(side.day), from,
+    const char* rows = psprintf(kMergeRowsSql, qualified_name(find_bounds_table()), qualified_name(side.day), from,
                                 instant_literal(hour + kHourUs), instant_literal(hour + side.least_delay_us),
                                 instant_literal(hour + kHourUs + side.most_delay_us));
     const char* insert = psprintf(kMergeInsertSql, qualified_name(side.oid), late ? kLateMergeColumns : "",
@@ -165,17 +167,21 @@ bool merge_hour(Oid table, const Side& side) {
     return true;
 }
 
-/// Whether every snapshot that there is sees all rows on the side.
+/// Whether every snapshot that there is sees all rows on the side. SQL's xmin is what was written once, also of a row
+/// that was frozen since, and means nothing then: a row that is not frozen is of a transaction since relfrozenxid.
 bool seen_by_all(const Side& side) {
     Relation relation = table_open(side.oid, AccessShareLock);
     const TransactionId oldest = GetOldestNonRemovableTransactionId(relation);
+    const TransactionId since = relation->rd_rel->relfrozenxid;
+    const TransactionId span = ReadNextTransactionId() - since;
     table_close(relation, NoLock);
     run_sql(psprintf("SELECT DISTINCT xmin FROM ONLY %s", qualified_name(side.oid)));
     for (uint64 i = 0; i < SPI_processed; ++i) {
         bool is_null = false;
         const TransactionId writer =
             DatumGetTransactionId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null));
-        if (TransactionIdIsNormal(writer) && !TransactionIdPrecedes(writer, oldest)) return false;
+        const bool frozen = !TransactionIdIsNormal(writer) || writer - since > span;
+        if (!frozen && !TransactionIdPrecedes(writer, oldest)) return false;
     }
     return true;
 }

@@ -12,6 +12,7 @@
 // transaction id lives on in the file.
 //
 // No locks: nobody else uses the shared memory when these functions run.
+#include <cerrno>
 #include <cstdio>
 
 #include <sys/stat.h>
@@ -22,6 +23,7 @@
 #include "pgglue/image_file.hpp"
 
 #include "pgglue/bucket_numbers.hpp"
+#include "pgglue/own_file.hpp"
 #include "pgglue/shmem.hpp"
 
 extern "C" {
@@ -38,7 +40,6 @@ namespace {
 
 constexpr char kPath[] = PGSTAT_STAT_PERMANENT_DIRECTORY "/pg_stat_monitor.image";
 constexpr char kNewPath[] = PGSTAT_STAT_PERMANENT_DIRECTORY "/pg_stat_monitor.image.new";
-constexpr char kRejectedPath[] = PGSTAT_STAT_PERMANENT_DIRECTORY "/pg_stat_monitor.image.rejected";
 
 /// What SharedState counts over restarts.
 struct Totals {
@@ -50,6 +51,7 @@ struct Totals {
     int64 export_failures;
     int64 history_bytes;
     TimestampTz history_oldest;
+    char lost_reason[sizeof(SharedState::lost_reason)];
 };
 
 struct FileHead {
@@ -84,6 +86,8 @@ const char* read_head(FILE* file, FileHead& head) {
 
 /// Releases what the table has, and forgets the transactions of the last run.
 void settle(core::Store loaded) {
+    while (core::continue_merge(loaded, PG_UINT32_MAX)) {
+    }
     core::Header& header = loaded.header();
     header.early_stamp = header.leaving_stamp = 0;
     for (uint32 i = 0; i + 1 < header.buckets;) {
@@ -143,6 +147,8 @@ const char* read_store(FILE* file, const core::StoreConfig& config, FileHead& he
         return fault;
     case core::Status::kForeignLayout:
         return read_other_layout(file, head, bucket_us);
+    case core::Status::kForeignCounters:
+        return "Its counters are not those of this library.";
     default:
         return "It is not an image of the statistics.";
     }
@@ -160,7 +166,7 @@ void init_locks(core::Store loaded) {
 void take_bucket_time(core::Store loaded, int64 old_us, int64 bucket_us) {
     if (old_us == bucket_us) return;
     core::set_bucket_time(loaded, bucket_us);
-    core::rotate(loaded, GetCurrentTimestamp(), PG_UINT32_MAX);
+    core::rotate(loaded, GetCurrentTimestamp());
 }
 
 void restore_totals(const Totals& totals) {
@@ -173,7 +179,7 @@ void restore_totals(const Totals& totals) {
     state.export_failures = totals.export_failures;
     state.history_bytes = totals.history_bytes;
     state.history_oldest = totals.history_oldest;
-    state.losses_explained = store().header().usage.buckets_lost;  // though the reason is not kept
+    strlcpy(state.lost_reason, totals.lost_reason, sizeof(state.lost_reason));
 }
 
 void recreate_store(const core::StoreConfig& config) {
@@ -182,22 +188,10 @@ void recreate_store(const core::StoreConfig& config) {
         elog(FATAL, "pg_stat_monitor cannot lay out its shared memory");
 }
 
-void set_aside(const char* fault) {
-    ereport(WARNING,
-            (errcode(ERRCODE_DATA_CORRUPTED),
-             errmsg("pg_stat_monitor cannot use the statistics that were saved at the last shutdown"),
-             errdetail("%s", fault), errhint("The file is kept as \"%s\".", kRejectedPath)));
-    static_cast<void>(durable_rename(kPath, kRejectedPath, LOG));
-}
-
 /// True when the store has come from the file.
 bool load_store() {
-    FILE* file = AllocateFile(kPath, PG_BINARY_R);
-    if (file == nullptr) {
-        if (errno != ENOENT)
-            ereport(WARNING, (errcode_for_file_access(), errmsg("could not open file \"%s\": %m", kPath)));
-        return false;
-    }
+    FILE* file = open_to_read(kPath);
+    if (file == nullptr) return false;
     const core::StoreConfig config = store().header().config;
     FileHead head;
     int64 bucket_us = config.bucket_us;
@@ -205,7 +199,7 @@ bool load_store() {
     FreeFile(file);
     if (fault != nullptr) {
         recreate_store(config);
-        set_aside(fault);
+        set_aside(kPath, "the statistics that were saved at the last shutdown", fault);
         return false;
     }
     // Loaded again after a crash it would repeat what has been exported meanwhile.
@@ -224,13 +218,27 @@ bool load_store() {
 /// may not be on disk.
 bool shut_down_cleanly() {
     ControlFileData control;
+    errno = 0;
     FILE* file = AllocateFile(XLOG_CONTROL_FILE, PG_BINARY_R);
     const bool read = file != nullptr && fread(&control, sizeof(control), 1, file) == 1;
-    if (!read)
+    const int error = errno;
+    if (file != nullptr) FreeFile(file);
+    if (!read) {
+        errno = error;
         ereport(LOG, (errcode_for_file_access(), errmsg("could not read file \"%s\": %m", XLOG_CONTROL_FILE),
                       errdetail("The statistics of pg_stat_monitor are not saved.")));
-    if (file != nullptr) FreeFile(file);
-    if (!read || control.pg_control_version != PG_CONTROL_VERSION) return false;
+        return false;
+    }
+    pg_crc32c crc;
+    INIT_CRC32C(crc);
+    COMP_CRC32C(crc, &control, offsetof(ControlFileData, crc));
+    FIN_CRC32C(crc);
+    if (control.pg_control_version != PG_CONTROL_VERSION || !EQ_CRC32C(crc, control.crc)) {
+        ereport(LOG, (errcode(ERRCODE_DATA_CORRUPTED),
+                      errmsg("incorrect checksum in control file \"%s\"", XLOG_CONTROL_FILE),
+                      errdetail("The statistics of pg_stat_monitor are not saved.")));
+        return false;
+    }
     return control.state == DB_SHUTDOWNED || control.state == DB_SHUTDOWNED_IN_RECOVERY;
 }
 
@@ -238,7 +246,8 @@ bool write_store(FILE* file) {
     const SharedState& state = shared();
     FileHead head{};
     head.totals = {state.stats_since, state.last_export_at,  state.last_export_rows, state.last_export_ms,
-                   state.exports,     state.export_failures, state.history_bytes,    state.history_oldest};
+                   state.exports,     state.export_failures, state.history_bytes,    state.history_oldest, {}};
+    strlcpy(head.totals.lost_reason, state.lost_reason, sizeof(head.totals.lost_reason));
     head.image = core::image_head(store());
     head.crc = head_crc(head);
     return fwrite(&head, sizeof(head), 1, file) == 1 && fwrite(store().base, head.image.bytes, 1, file) == 1;
@@ -250,16 +259,9 @@ void load_image() { continue_bucket_numbers(load_store()); }
 
 void save_image(int code, Datum) {
     if (code != 0 || !store_ready() || !shut_down_cleanly()) return;
-    FILE* file = AllocateFile(kNewPath, PG_BINARY_W);
-    bool written = file != nullptr && write_store(file);
-    if (file != nullptr && FreeFile(file) != 0) written = false;
-    if (!written) {
-        ereport(LOG, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", kNewPath)));
-        static_cast<void>(unlink(kNewPath));
-        return;
-    }
-    // Writes it to disk before and after the renaming.
-    static_cast<void>(durable_rename(kNewPath, kPath, LOG));
+    errno = 0;
+    FILE* file = open_to_write(kNewPath);
+    finish_writing(file, file != nullptr && write_store(file), kNewPath, kPath);
 }
 
 }  // namespace pgsm::glue

@@ -1,11 +1,12 @@
+#include <cerrno>
 #include <cinttypes>
 #include <cstdio>
-
-#include <unistd.h>
 
 #include "core/api.hpp"
 
 #include "pgglue/number_file.hpp"
+
+#include "pgglue/own_file.hpp"
 
 extern "C" {
 #include "storage/fd.h"
@@ -13,29 +14,30 @@ extern "C" {
 
 namespace pgsm::glue {
 
-bool read_number(const char* path, int64* number) {
-    FILE* file = AllocateFile(path, PG_BINARY_R);
-    if (file == nullptr) return false;
+NumberFile read_number(const char* path, int64* number) {
+    FILE* file = open_to_read(path);
+    if (file == nullptr) return errno == ENOENT ? NumberFile::none : NumberFile::unreadable;
     std::int64_t value = 0;
     const bool read = fscanf(file, "%" SCNd64, &value) == 1;
+    const bool failed = !read && ferror(file) != 0;
+    if (failed) ereport(LOG, (errcode_for_file_access(), errmsg("could not read file \"%s\": %m", path)));
     FreeFile(file);
-    if (read) *number = value;
-    return read;
+    if (failed) return NumberFile::unreadable;
+    if (!read) {
+        set_aside(path, psprintf("file \"%s\"", path), "It does not hold a number.");
+        return NumberFile::none;
+    }
+    *number = value;
+    return NumberFile::read;
 }
 
 void write_number(const char* path, int64 number) {
     char new_path[MAXPGPATH];
     snprintf(new_path, sizeof(new_path), "%s.new", path);
-    FILE* file = AllocateFile(new_path, PG_BINARY_W);
-    bool written = file != nullptr && fprintf(file, INT64_FORMAT "\n", number) > 0;
-    if (file != nullptr && FreeFile(file) != 0) written = false;
-    if (!written) {
-        ereport(LOG, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", new_path)));
-        static_cast<void>(unlink(new_path));
-        return;
-    }
-    // Writes it to disk before and after the renaming.
-    static_cast<void>(durable_rename(new_path, path, LOG));
+    errno = 0;
+    FILE* file = open_to_write(new_path);
+    const bool written = file != nullptr && fprintf(file, INT64_FORMAT "\n", number) > 0;
+    finish_writing(file, written, new_path, path);
 }
 
 }  // namespace pgsm::glue

@@ -5,8 +5,14 @@
 
 namespace pgsm::glue {
 
-/// False, and `number` untouched, when there is no such file or no number in it.
-bool read_number(const char* path, int64* number);
+enum class NumberFile {
+    read,
+    none,        // no such file, or none any more: one without a number has been set aside
+    unreadable,  // it is there, but it could not be read: that has been logged
+};
+
+/// Sets `number` when it was read.
+[[nodiscard]] NumberFile read_number(const char* path, int64* number);
 
 /// Replaces the file as a whole, safely on disk. What goes wrong is in the log, never an error.
 void write_number(const char* path, int64 number);

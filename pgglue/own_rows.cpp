@@ -40,8 +40,8 @@ constexpr int64 kServedUs = 3600 * USECS_PER_SEC;
 TimestampTz own_since() {
     if (RecoveryInProgress()) return DT_NOEND;
     int64 since = DT_NOBEGIN;
-    static_cast<void>(read_number(kPath, &since));
-    return since;
+    // Where that cannot be found out nothing stored is: rather too little than another server's.
+    return read_number(kPath, &since) == NumberFile::unreadable ? DT_NOEND : since;
 }
 
 TimestampTz stored_since() {
@@ -68,7 +68,7 @@ int64 newest_bucket() {
 bool note_start() {
     const bool standby = access("standby.signal", F_OK) == 0 || access("recovery.signal", F_OK) == 0;
     int64 since = 0;
-    if (standby && !(read_number(kPath, &since) && since == DT_NOEND)) write_number(kPath, DT_NOEND);
+    if (standby && !(read_number(kPath, &since) == NumberFile::read && since == DT_NOEND)) write_number(kPath, DT_NOEND);
     return standby;
 }
 
@@ -77,7 +77,7 @@ void note_end_of_recovery() {
     store().header().stores_nothing = false;
     unlock_store();
     int64 since = 0;
-    if (!read_number(kPath, &since) || since != DT_NOEND) return;
+    if (read_number(kPath, &since) != NumberFile::read || since != DT_NOEND) return;
     forget_trusted_time();
     write_number(kPath, GetCurrentTimestamp());
 }

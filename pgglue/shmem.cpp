@@ -7,6 +7,7 @@
 #include "pgglue/image_file.hpp"
 #include "pgglue/install.hpp"
 #include "pgglue/own_rows.hpp"
+#include "pgglue/store_work.hpp"
 
 extern "C" {
 #include "storage/ipc.h"
@@ -61,6 +62,7 @@ void create_state(std::byte* memory) {
     *shared_state = SharedState{};
     SpinLockInit(&shared_state->mutex);
     SpinLockInit(&shared_state->worker_cpu.mutex);
+    store_lock = shared_state->store_lock = &GetNamedLWLockTranche(kName)->lock;
     const TimestampTz now = GetCurrentTimestamp();
     shared_state->stats_since = now;
     const core::Status status = core::store_create({memory + kStoreOffset, total_bytes() - kStoreOffset},
@@ -90,8 +92,10 @@ extern "C" void pgsm_shmem_startup() {
     auto* memory = static_cast<std::byte*>(ShmemInitStruct(kName, total_bytes(), &found));
     shared_state = reinterpret_cast<SharedState*>(memory);
     attached_store.base = memory + kStoreOffset;
-    store_lock = &GetNamedLWLockTranche(kName)->lock;
+    // Where processes are started anew instead of forked (EXEC_BACKEND) each of them comes by here, too; the memory
+    // is at the same address in all of them.
     if (!found) create_state(memory);
+    store_lock = shared_state->store_lock;
     LWLockRelease(AddinShmemInitLock);
     if (!IsUnderPostmaster) on_shmem_exit(save_image, Datum{0});
 }
@@ -126,7 +130,9 @@ void rotate_if_due(TimestampTz now) {
     unlock_store();
     if (!due) return;
     lock_store_exclusive();
-    if (core::rotation_due(attached_store, now)) core::rotate(attached_store, now, ended_buckets_to_keep());
+    const uint64 lost = attached_store.header().usage.buckets_lost;
+    if (core::rotation_due(attached_store, now)) core::rotate(attached_store, now);
+    note_losses(lost);
     unlock_store();
     wake_exporter();
 }

@@ -26,6 +26,7 @@ enum class WorkerResult : uint32 { none, exported, no_extension, failed };
 /// Locks: `mutex` for everything unless said otherwise. Fixed size, lives as long as the server.
 struct SharedState {
     slock_t mutex;
+    LWLock* store_lock;             // set once; only the postmaster can look it up by name
     Latch* exporter_latch;          // of the exporter process, null when there is none
     pid_t exporter_pid;             // 0 when there is none
     TimestampTz exporter_wakes_at;  // by itself, at the latest; set while the store lock is held
@@ -50,8 +51,7 @@ struct SharedState {
     char worker_error[256];        // why the worker failed, or what it died of
     char history_error[256];       // what keeps the history from being maintained; empty: nothing
     char publications[128];        // that contain the table without naming it; empty: none
-    char lost_reason[128];         // why buckets were given up last
-    uint64 losses_explained;    // by lost_reason: buckets, as in core::Usage
+    char lost_reason[128];         // why buckets were given up last; written while the store lock is held
     WorkerCpuSlots worker_cpu;  // has a mutex of its own
     core::TrustedClock clock;   // of the history
     TimestampTz clock_saved;    // what the file has that holds it; 0: not written yet
@@ -89,10 +89,6 @@ void let_others_lock_store();
 
 /// The spinlock of an entry in the running bucket.
 inline slock_t* entry_lock(core::Entry& entry) { return reinterpret_cast<slock_t*>(&entry.lock); }
-
-/// How many ended buckets may wait for an export that nobody has begun: as many as fit, whether anybody
-/// exports or not.
-constexpr uint32 ended_buckets_to_keep() { return PG_UINT32_MAX; }
 
 /// Ends the running bucket if its time is over. Takes the store lock (shared to look, exclusive to rotate).
 void rotate_if_due(TimestampTz now);

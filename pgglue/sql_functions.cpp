@@ -13,6 +13,7 @@
 #include "pgglue/export.hpp"
 #include "pgglue/reader.hpp"
 #include "pgglue/shmem.hpp"
+#include "pgglue/store_work.hpp"
 
 extern "C" {
 #include "access/relation.h"
@@ -138,9 +139,9 @@ void empty_memory() {
     state.exports = state.export_failures = 0;
     state.last_error_at = 0;
     state.last_error[0] = '\0';
-    state.losses_explained = 0;
     state.lost_reason[0] = '\0';
     SpinLockRelease(&state.mutex);
+    take_apart_released();
 }
 
 }  // namespace

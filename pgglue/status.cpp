@@ -10,6 +10,7 @@
 #include "pgglue/exporter_state.hpp"
 #include "pgglue/export.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/store_work.hpp"
 
 extern "C" {
 #include "access/htup_details.h"
@@ -115,6 +116,7 @@ void fill_from_store(StatusRow& row, const StoreFigures& figures) {
     row.count(StatusColumn::samples_folded, figures.usage.samples_folded);
     row.count(StatusColumn::texts_missing, figures.usage.texts_missing);
     row.count(StatusColumn::cells_lost, figures.usage.cells_lost);
+    row.count(StatusColumn::buckets_merged, figures.usage.buckets_merged);
     row.count(StatusColumn::buckets_lost, figures.usage.buckets_lost);
     row.count(StatusColumn::statements_lost, figures.usage.statements_lost);
     row.count(StatusColumn::calls_lost, figures.usage.calls_lost);
@@ -124,15 +126,14 @@ void fill_from_store(StatusRow& row, const StoreFigures& figures) {
     row.count(StatusColumn::standby_calls_dropped, figures.usage.calls_dropped);
 }
 
-void fill_from_state(StatusRow& row, uint64 buckets_lost) {
+void fill_from_state(StatusRow& row) {
     SpinLockAcquire(&shared().mutex);
     const SharedState state = shared();
     SpinLockRelease(&shared().mutex);
     row.text(StatusColumn::state, state_name(state.exporter_state));
     const bool readable = is_member_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
     row.reason(StatusColumn::reason, reason_of(state), readable);
-    row.reason(StatusColumn::lost_reason,
-               buckets_lost > state.losses_explained ? reason_of_loss(state) : state.lost_reason, readable);
+    row.reason(StatusColumn::lost_reason, state.lost_reason, readable);
     const bool named = pgsm_export_database[0] != '\0';
     const Oid database = named ? get_database_oid(pgsm_export_database, true) : state.export_database;
     const char* name = OidIsValid(database) ? get_database_name(database) : nullptr;
@@ -167,9 +168,10 @@ PGSM_FUNCTION(pg_stat_monitor_status_internal) {
     StatusRow row;
     for (bool& is_null : row.nulls) is_null = true;
     row.text(StatusColumn::version, PGSM_VERSION);
+    count_losses();
     const StoreFigures figures = read_store_figures();
     fill_from_store(row, figures);
-    fill_from_state(row, figures.usage.buckets_lost);
+    fill_from_state(row);
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), row.values, row.nulls)));
 }
 

@@ -1,6 +1,7 @@
 """How a spec looks in C++: parts of an entry with their layout, fields of the row, converters to Datum."""
 
 from dataclasses import dataclass
+import hashlib
 
 import model
 
@@ -97,6 +98,14 @@ def _role(spec: model.Spec, family: str, role: str) -> model.Column:
 def counters(spec: model.Spec) -> Struct:
     members = [(group, (part.name, part.size, 8), "", "") for group, part in parts(spec)]
     return struct("Counters", members)
+
+
+def fingerprint(spec: model.Spec) -> str:
+    """A number that is another one when counters lie elsewhere in an entry, or mean something else there."""
+    places = [(group, field.name, field.type, field.offset) for group, part in parts(spec) for field in part.fields]
+    columns = [(c.id, c.name, c.group, c.sql, c.cpp, c.unit, c.merge, c.family, c.role)
+               for c in spec.columns if c.group in model.PART_GROUPS]
+    return hashlib.sha256(repr((places, columns)).encode()).hexdigest()[:16]
 
 
 def row(spec: model.Spec) -> Struct:

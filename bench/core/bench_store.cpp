@@ -76,7 +76,7 @@ void rotate_bucket(benchmark::State& state) {
         FullStore full;
         full.fill(kFull);
         state.ResumeTiming();
-        rotate(full.store, kNowUs + kBucketUs, UINT32_MAX);
+        rotate(full.store, kNowUs + kBucketUs);
     }
 }
 BENCHMARK(rotate_bucket)->Iterations(kFullStores)->Unit(benchmark::kMicrosecond);
@@ -87,10 +87,10 @@ void rotate_and_give_up(benchmark::State& state) {
         state.PauseTiming();
         FullStore full;
         full.fill(kFull);
-        rotate(full.store, kNowUs + kBucketUs, UINT32_MAX);
+        rotate(full.store, kNowUs + kBucketUs);
         full.fill(kFull);
         state.ResumeTiming();
-        rotate(full.store, kNowUs + 2 * kBucketUs, 1);
+        rotate(full.store, kNowUs + 2 * kBucketUs);
     }
 }
 BENCHMARK(rotate_and_give_up)->Iterations(kFullStores)->Unit(benchmark::kMicrosecond);
@@ -103,7 +103,7 @@ void known_in_bucket_before(benchmark::State& state) {
         state.PauseTiming();
         FullStore full;
         full.fill(kFull);
-        rotate(full.store, kNowUs + kBucketUs, UINT32_MAX);
+        rotate(full.store, kNowUs + kBucketUs);
         state.ResumeTiming();
         for (std::uint32_t i = 0; i < kFull; ++i)
             static_cast<void>(

@@ -131,6 +131,9 @@ static_assert(offsetof(Counters, buffers) == 120);
 static_assert(offsetof(Counters, plan) == 216);
 static_assert(offsetof(Counters, jit) == 256);
 
+/// Of id, name, type, unit and place of every counter: images with another one hold something else.
+inline constexpr std::uint64_t kCounterFingerprint = 0x709ba7db5d8641bb;
+
 /// The cold parts.
 enum class Part : std::uint8_t {
     io,

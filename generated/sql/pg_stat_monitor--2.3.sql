@@ -565,7 +565,7 @@ BEGIN
                cell.freq::double precision / nullif(pg_catalog.max(cell.freq::double precision) OVER (),
                                                     0::double precision) AS share
         FROM (
-            SELECT pg_catalog.row_number() OVER () AS place, found.resp_calls
+            SELECT pg_catalog.row_number() OVER () AS place, found.resp_calls, range() AS ranges
             FROM (
                 -- A server before a promotion may have given out the same number: never two buckets in one.
                 SELECT row.resp_calls, row.bucket_start_time,
@@ -575,7 +575,7 @@ BEGIN
             ) AS found
             WHERE found.bucket_start_time = found.newest
         ) AS entry,
-        ROWS FROM (pg_catalog.unnest(range()), pg_catalog.unnest(entry.resp_calls))
+        ROWS FROM (pg_catalog.unnest(entry.ranges), pg_catalog.unnest(entry.resp_calls))
             WITH ORDINALITY AS cell(range, freq, place)
     ) AS bar
     ORDER BY bar.entry_place, bar.place;

@@ -164,6 +164,7 @@ CREATE FUNCTION pg_stat_monitor_status_internal(
     OUT samples_folded bigint,
     OUT texts_missing bigint,
     OUT cells_lost bigint,
+    OUT buckets_merged bigint,
     OUT buckets_lost bigint,
     OUT statements_lost bigint,
     OUT calls_lost bigint,
@@ -208,6 +209,7 @@ CREATE VIEW pg_stat_monitor_status AS SELECT
     samples_folded,
     texts_missing,
     cells_lost,
+    buckets_merged,
     buckets_lost,
     statements_lost,
     calls_lost,
@@ -503,6 +505,22 @@ ALTER TABLE pg_stat_monitor_default REPLICA IDENTITY FULL;
 -- What subscribers go by when the partitions are published as the one table.
 ALTER TABLE pg_stat_monitor REPLICA IDENTITY FULL;
 
+-- Cells of resp_calls mean what the settings said when they were counted. An export that finds others than those of
+-- the last one notes them here: they hold from its first bucket on, up to the next row's.
+CREATE TABLE pg_stat_monitor_bounds (
+    bucket bigint PRIMARY KEY,
+    bucket_start_time timestamp with time zone NOT NULL,
+    ranges text[] NOT NULL
+);
+CREATE FUNCTION pg_stat_monitor_ranges(bucket bigint, exported_at timestamp with time zone)
+RETURNS text[]
+LANGUAGE sql
+RETURN CASE WHEN exported_at < 'infinity'::timestamp with time zone THEN coalesce(
+    (SELECT b.ranges FROM pg_stat_monitor_bounds AS b
+     WHERE b.bucket <= pg_stat_monitor_ranges.bucket ORDER BY b.bucket DESC LIMIT 1), range())
+    ELSE range() END;
+GRANT EXECUTE ON FUNCTION pg_stat_monitor_ranges(bigint, timestamp with time zone) TO PUBLIC;
+
 -- Everybody sees everybody's counts, as in 2.3; the policy would hide the rows. It gives nothing else away.
 CREATE OR REPLACE FUNCTION histogram(_bucket integer, _quryid bigint)
 RETURNS SETOF record
@@ -519,17 +537,17 @@ BEGIN ATOMIC
                cell.freq::double precision / nullif(pg_catalog.max(cell.freq::double precision) OVER (),
                                                     0::double precision) AS share
         FROM (
-            SELECT pg_catalog.row_number() OVER () AS place, found.resp_calls
+            SELECT pg_catalog.row_number() OVER () AS place, found.resp_calls, pg_stat_monitor_ranges(_bucket, found.exported_at) AS ranges
             FROM (
                 -- A server before a promotion may have given out the same number: never two buckets in one.
-                SELECT row.resp_calls, row.bucket_start_time,
+                SELECT row.resp_calls, row.bucket_start_time, row.exported_at,
                        pg_catalog.max(row.bucket_start_time) OVER () AS newest
                 FROM pg_stat_monitor AS row
                 WHERE row.bucket = _bucket AND row.queryid = _quryid AND row.resp_calls IS NOT NULL
             ) AS found
             WHERE found.bucket_start_time = found.newest
         ) AS entry,
-        ROWS FROM (pg_catalog.unnest(range()), pg_catalog.unnest(entry.resp_calls))
+        ROWS FROM (pg_catalog.unnest(entry.ranges), pg_catalog.unnest(entry.resp_calls))
             WITH ORDINALITY AS cell(range, freq, place)
     ) AS bar
     ORDER BY bar.entry_place, bar.place;
@@ -915,17 +933,21 @@ BEGIN ATOMIC
                cell.freq::double precision / nullif(pg_catalog.max(cell.freq::double precision) OVER (),
                                                     0::double precision) AS share
         FROM (
-            SELECT pg_catalog.row_number() OVER () AS place, found.resp_calls
+            SELECT pg_catalog.row_number() OVER () AS place, found.resp_calls, CASE WHEN found.bucket_done THEN coalesce(
+                       (SELECT b.ranges FROM @home@.pg_stat_monitor_bounds AS b
+                        WHERE b.bucket_start_time <= found.bucket_start_time
+                        ORDER BY b.bucket_start_time DESC LIMIT 1), @home@.range())
+                   ELSE @home@.range() END AS ranges
             FROM (
                 -- A server before a promotion may have given out the same number: never two buckets in one.
-                SELECT row.resp_calls, row.bucket_start_time,
+                SELECT row.resp_calls, row.bucket_start_time, row.bucket_done,
                        pg_catalog.max(row.bucket_start_time) OVER () AS newest
                 FROM pgsm_2_3.pg_stat_monitor AS row
                 WHERE row.bucket = _bucket AND row.queryid = _quryid AND row.resp_calls IS NOT NULL
             ) AS found
             WHERE found.bucket_start_time = found.newest
         ) AS entry,
-        ROWS FROM (pg_catalog.unnest(@home@.range()), pg_catalog.unnest(entry.resp_calls))
+        ROWS FROM (pg_catalog.unnest(entry.ranges), pg_catalog.unnest(entry.resp_calls))
             WITH ORDINALITY AS cell(range, freq, place)
     ) AS bar
     ORDER BY bar.entry_place, bar.place;
@@ -1024,7 +1046,7 @@ BEGIN
     END LOOP;
 END
 $pgsm$;
-GRANT SELECT ON pg_stat_monitor, pg_stat_monitor_status TO PUBLIC;
+GRANT SELECT ON pg_stat_monitor, pg_stat_monitor_status, pg_stat_monitor_bounds TO PUBLIC;
 
 COMMENT ON TABLE pg_stat_monitor IS
     'Statistics of the statements that ran, by time bucket: those in shared memory and those that are exported.';
@@ -1032,6 +1054,10 @@ COMMENT ON FOREIGN TABLE pg_stat_monitor_live IS
     'Statistics in shared memory, not exported yet: part of pg_stat_monitor.';
 COMMENT ON TABLE pg_stat_monitor_default IS
     'Exported statistics outside of every daily partition: part of pg_stat_monitor.';
+COMMENT ON TABLE pg_stat_monitor_bounds IS 'Ranges of the response-time histogram that exported buckets were counted with.';
+COMMENT ON COLUMN pg_stat_monitor_bounds.bucket IS 'They hold from this bucket on, up to that of the next row.';
+COMMENT ON COLUMN pg_stat_monitor_bounds.bucket_start_time IS 'When that bucket began.';
+COMMENT ON COLUMN pg_stat_monitor_bounds.ranges IS 'What range() was, in milliseconds, in the order of resp_calls.';
 COMMENT ON VIEW pg_stat_monitor_status IS 'How full the memory is, what was lost, what the exporter does.';
 COMMENT ON COLUMN pg_stat_monitor_status.version IS 'Version of the library.';
 COMMENT ON COLUMN pg_stat_monitor_status.state IS 'What the exporter is doing: ok, exporting, failing, disabled, no database, not started; on a standby: standby.';
@@ -1049,10 +1075,11 @@ COMMENT ON COLUMN pg_stat_monitor_status.entries_evicted IS 'Entries that were a
 COMMENT ON COLUMN pg_stat_monitor_status.samples_folded IS 'Executions that went into a residual row at once because there was no room.';
 COMMENT ON COLUMN pg_stat_monitor_status.texts_missing IS 'Entries without one of their texts, which could not be made, found no room, or made room for the text of another.';
 COMMENT ON COLUMN pg_stat_monitor_status.cells_lost IS 'Executions that resp_calls does not show because there was no room for its counters.';
+COMMENT ON COLUMN pg_stat_monitor_status.buckets_merged IS 'Ended buckets that became part of the one before them, because more waited for an export than there are places. Nothing is lost by it; their rows have the time of the first.';
 COMMENT ON COLUMN pg_stat_monitor_status.buckets_lost IS 'Buckets that should have been stored and were given up for the memory they were in.';
 COMMENT ON COLUMN pg_stat_monitor_status.statements_lost IS 'Statements in those buckets.';
 COMMENT ON COLUMN pg_stat_monitor_status.calls_lost IS 'Executions in those buckets.';
-COMMENT ON COLUMN pg_stat_monitor_status.lost_reason IS 'Why the last bucket was given up; masked without pg_read_all_stats.';
+COMMENT ON COLUMN pg_stat_monitor_status.lost_reason IS 'What kept the last bucket that was given up from being exported, as it was at that moment; masked without pg_read_all_stats.';
 COMMENT ON COLUMN pg_stat_monitor_status.calls_without_room IS 'Executions that not even a residual row had room for.';
 COMMENT ON COLUMN pg_stat_monitor_status.calls_without_memory IS 'Executions that could not be measured because their session had no memory.';
 COMMENT ON COLUMN pg_stat_monitor_status.standby_buckets_dropped IS 'Buckets that were given up on a standby. It stores nothing, so they are no loss.';
@@ -1081,7 +1108,9 @@ COMMENT ON FUNCTION pg_stat_monitor_internal(boolean) IS
 COMMENT ON FUNCTION get_histogram_timings() IS
     'Ranges of the response-time histogram, in milliseconds, as one text with commas.';
 COMMENT ON FUNCTION range() IS
-    'Ranges of the response-time histogram, in milliseconds, in the order of the column resp_calls.';
+    'Ranges of the response-time histogram by the settings of today, in milliseconds, in the order of the column resp_calls.';
+COMMENT ON FUNCTION pg_stat_monitor_ranges(bigint, timestamp with time zone) IS
+    'Ranges of the response-time histogram that a row of pg_stat_monitor was counted with, in milliseconds.';
 COMMENT ON FUNCTION histogram(integer, bigint) IS
     'Response-time histogram of a bucket and queryid: h(range text, in milliseconds, freq integer, of executions, bar text).';
 COMMENT ON FUNCTION get_cmd_type(integer) IS 'Word for a value of the column cmd_type; empty for 0.';

@@ -237,6 +237,26 @@ class Drift(Tree):
         self.assertIn('{"cmd_type", INT8OID,', self.text("generated/pgglue/columns.inc"))
         compiles(self, self.root)
 
+    def fingerprint(self) -> str:
+        self.render()
+        return re.search(r"kCounterFingerprint = (0x[0-9a-f]{16});", self.text("generated/core/counters.hpp"))[1]
+
+    def test_fingerprint(self):
+        """two counters exchanged, one that was renamed, has another unit or id: the image's fingerprint is another"""
+        seen = {self.fingerprint()}
+        original = self.text("schema/columns.yaml")
+        one, other = self.block("wal_records"), self.block("wal_fpi")
+        for changed in (original.replace(one, "@").replace(other, one).replace("@", other),
+                        original.replace("name: wal_records", "name: wal_entries"),
+                        original.replace(one, one.replace("unit: ", "unit: other "))):
+            self.assertNotEqual(changed, original)
+            self.spec.write_text(changed, encoding="utf-8")
+            found = self.fingerprint()
+            self.assertNotIn(found, seen)
+            seen.add(found)
+        self.spec.write_text(original.replace("doc: ", "doc: About ", 1), encoding="utf-8")
+        self.assertIn(self.fingerprint(), seen)
+
     def test_hand_edit(self):
         """a generated file edited by hand is noticed"""
         file = self.root / "docs/columns.md"

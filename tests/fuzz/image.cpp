@@ -15,7 +15,7 @@ void fill(Memory& memory) {
     const Store store = memory.store;
     for (std::uint32_t i = 0; i < 150; ++i) {
         static_cast<void>(record_statement(store, i % 70, i % 3, i % 22, kStart + i / 40 * kMinute));
-        if (i % 40 == 39) rotate(store, kStart + (i / 40 + 1) * kMinute, UINT32_MAX);
+        if (i % 40 == 39) rotate(store, kStart + (i / 40 + 1) * kMinute);
         if (i == 60) static_cast<void>(evict(store, store.running(), nullptr));
     }
     release(store, store.bucket(1));
@@ -28,7 +28,7 @@ void use(Store store) {
     const std::int64_t now = store.header().last_start_us;
     for (std::uint32_t i = 0; i < 40; ++i)
         static_cast<void>(record_statement(store, i % 30, i % 3, i % 22, now));
-    rotate(store, now + 1, 3);
+    rotate(store, now + 1);
     if (!store_check(store)) __builtin_trap();
     while (give_up_oldest(store)) {
     }

@@ -25,6 +25,15 @@ struct Run {
     std::int64_t exported = 0;
     std::int64_t forgotten = 0;
 
+    /// Counted as lost, or given up and not counted yet.
+    std::int64_t lost() const {
+        const Store store = memory.store;
+        std::int64_t calls = gone(store.header().usage);
+        for (Ref at = store.header().lost; at != 0; at = store.entry(at)->list_next)
+            calls += store.entry(at)->hot.exec.count;
+        return calls;
+    }
+
     void operate(std::uint8_t operation, std::uint8_t a, std::uint8_t b) {
         const Store store = memory.store;
         switch (operation % 8) {
@@ -35,7 +44,7 @@ struct Run {
             break;
         case 2:
             now += a * kMinute / 64;
-            if (b % 2 == 0 || rotation_due(store, now)) rotate(store, now, b % 3 == 0 ? b % 8 : UINT32_MAX);
+            if (b % 2 == 0 || rotation_due(store, now)) rotate(store, now);
             break;
         case 3:
             now -= a * kMinute / 16;
@@ -43,6 +52,8 @@ struct Run {
         case 4: {
             Bucket& bucket = store.bucket(a % store.header().buckets);
             if (bucket.state != BucketState::ended) break;
+            while (continue_merge(store, 1 + b)) {
+            }
             if (!bucket.exported) exported += calls_of(store, bucket);
             bucket.exported = true;
             if (b % 2 == 0) release(store, bucket);
@@ -53,14 +64,15 @@ struct Run {
             break;
         case 6:
             if (b % 4 == 0) static_cast<void>(give_up_oldest(store));
-            if (b % 4 == 1) read_all(store);
+            if (b % 4 == 1 && store.header().unsettled == 0) read_all(store);
+            if (b % 4 == 3) static_cast<void>(a % 2 == 0 ? merge_oldest(store) : continue_merge(store, a));
             if (b % 4 == 2) set_bucket_time(store, kMinute / (1 + a));
             break;
         case 7:
             if (b != 0) break;
             for (std::uint32_t i = 0; i < store.header().buckets; ++i)
                 if (!store.bucket(i).exported) forgotten += calls_of(store, store.bucket(i));
-            forgotten += gone(store.header().usage);
+            forgotten += lost();
             reset(store, now);
         }
     }
@@ -71,8 +83,7 @@ struct Run {
         std::int64_t shown = 0;
         for (std::uint32_t i = 0; i < store.header().buckets; ++i)
             if (!store.bucket(i).exported) shown += calls_of(store, store.bucket(i));
-        const std::int64_t lost = gone(store.header().usage);
-        if (shown + exported + forgotten + lost != recorded) __builtin_trap();
+        if (shown + exported + forgotten + lost() != recorded) __builtin_trap();
     }
 };
 

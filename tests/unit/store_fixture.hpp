@@ -134,6 +134,22 @@ inline Status record_now(Store store, const Statement& s, const Counters& sample
     return record(store, s.key(), &description, false, sample, cell, now_us);
 }
 
+/// Takes apart what was given up, so that all losses are counted.
+inline void count_losses(Store store) {
+    while (store.header().lost != 0) REQUIRE(reclaim(store, 7) != 0);
+}
+
+/// Takes apart all that was released.
+inline void reclaim_all(Store store) {
+    while (reclaim(store, 100) != 0) {
+    }
+}
+
+inline void finish_merge(Store store) {
+    while (continue_merge(store, 3)) {
+    }
+}
+
 inline Entry* find_now(Store store, const Statement& s) { return find(store, store.running().seq, s.key()); }
 
 /// Calls `use` for every entry of a bucket.

@@ -10,9 +10,9 @@ constexpr std::int64_t kAligned = kNoon - kMinute / 2;
 std::int64_t number_at(Store store, std::uint32_t position) { return store.bucket(position).number; }
 
 /// Records something and ends the bucket.
-void fill_and_rotate(Store store, std::int64_t now_us, std::uint32_t keep = UINT32_MAX) {
+void fill_and_rotate(Store store, std::int64_t now_us) {
     REQUIRE(record_now(store, statement(7), execution(1), 0, now_us) == Status::kOk);
-    rotate(store, now_us, keep);
+    rotate(store, now_us);
 }
 
 }  // namespace
@@ -87,9 +87,9 @@ TEST_CASE("ring: a clock that goes back gives no start twice") {
 TEST_CASE("ring: an empty bucket is not ended, and its number serves the next") {
     OwnStore own(default_config());
     const Store store = own.store;
-    rotate(store, kNoon + 1, 2);
+    rotate(store, kNoon + 1);
     CHECK(store.running().start_us == kNoon);  // its time is not over: a cut has nothing to cut
-    rotate(store, kAligned + 3 * kMinute + 5, 2);
+    rotate(store, kAligned + 3 * kMinute + 5);
     CHECK(store.header().buckets == 1);
     CHECK(store.running().number == 1);
     CHECK(store.running().start_us == kAligned + 3 * kMinute);
@@ -97,17 +97,23 @@ TEST_CASE("ring: an empty bucket is not ended, and its number serves the next") 
     CHECK(store.running().number == 2);
 }
 
-TEST_CASE("ring: what is too much is given up, oldest first, and counted") {
+TEST_CASE("ring: what is given up for room is the oldest, and counted") {
     OwnStore own(default_config());
     const Store store = own.store;
     for (int i = 1; i <= 4; ++i) {
         for (int n = 0; n < i; ++n) REQUIRE(record_now(store, statement(n + 1), execution(1)) == Status::kOk);
-        rotate(store, kAligned + i * kMinute, 2);
+        rotate(store, kAligned + i * kMinute);
     }
+    CHECK(own.header().usage.buckets_lost == 0);
+    CHECK(give_up_oldest(store));
+    CHECK(give_up_oldest(store));
     CHECK(store.header().buckets == 3);
     CHECK(number_at(store, 0) == 3);
     CHECK(own.header().usage.buckets_lost == 2);
     CHECK(own.header().usage.statements_lost == 3);
+    CHECK(own.header().usage.calls_lost == 0);  // counted when the entries are taken apart
+    CHECK(store_check(store));
+    count_losses(store);
     CHECK(own.header().usage.calls_lost == 3);
 }
 
@@ -115,36 +121,34 @@ TEST_CASE("ring: where nothing is stored, what is given up is no loss, and count
     OwnStore own(default_config());
     const Store store = own.store;
     own.header().stores_nothing = true;
-    for (int i = 1; i <= 3; ++i) fill_and_rotate(store, kAligned + i * kMinute, 1);
+    for (int i = 1; i <= 2; ++i) fill_and_rotate(store, kAligned + i * kMinute);
+    CHECK(give_up_oldest(store));
+    CHECK(give_up_oldest(store));
+    while (reclaim(store, 1) != 0) {
+    }
     CHECK(own.header().usage.buckets_dropped == 2);
     CHECK(own.header().usage.calls_dropped == 2);
     CHECK(own.header().usage.buckets_lost == 0);
     CHECK(own.header().usage.statements_lost == 0);
     CHECK(own.header().usage.calls_lost == 0);
     own.header().stores_nothing = false;
-    fill_and_rotate(store, kAligned + 4 * kMinute, 1);
+    fill_and_rotate(store, kAligned + 4 * kMinute);
+    CHECK(give_up_oldest(store));
     CHECK(own.header().usage.buckets_dropped == 2);
     CHECK(own.header().usage.buckets_lost == 1);
 }
 
-TEST_CASE("ring: buckets that are exported do not count as waiting, and are no loss") {
+TEST_CASE("ring: buckets that are exported are no loss and go first") {
     OwnStore own(default_config());
     const Store store = own.store;
-    for (int i = 1; i <= 3; ++i) fill_and_rotate(store, kAligned + i * kMinute);
+    for (int i = 1; i <= 4; ++i) fill_and_rotate(store, kAligned + i * kMinute);
     store.bucket(1).exported = true;
-    fill_and_rotate(store, kAligned + 4 * kMinute,
-                    2);  // three wait: the first one goes, not the exported one
-    CHECK(number_at(store, 0) == 2);
-    CHECK(store.bucket(0).exported);
-    CHECK(own.header().usage.buckets_lost == 1);
-    CHECK(own.header().early_stamp == 0);
-    store.bucket(0).stamp = 4711;
+    store.bucket(1).stamp = 4711;
     CHECK(give_up_oldest(store));
-    CHECK(own.header().usage.buckets_lost == 1);
+    CHECK(own.header().usage.buckets_lost == 0);
     CHECK(own.header().early_stamp == 4711);
-    CHECK(number_at(store, 0) == 3);
-    CHECK(give_up_oldest(store));
-    CHECK(give_up_oldest(store));
+    CHECK(number_at(store, 0) == 1);
+    for (int i = 1; i <= 3; ++i) CHECK(give_up_oldest(store));
     CHECK(own.header().usage.buckets_lost == 3);
     CHECK_FALSE(give_up_oldest(store));
     CHECK(store.running().state == BucketState::running);
@@ -169,7 +173,7 @@ TEST_CASE("ring: a bucket in the middle can go first") {
     CHECK(store_check(store));
 }
 
-TEST_CASE("ring: a full ring gives up what is exported, then its oldest bucket") {
+TEST_CASE("ring: a full ring gives up what is exported, then the two oldest become one") {
     StoreConfig config = config_of(kMinStoreBytes, kMinTextBytes);
     config.max_buckets = 10'000;
     OwnStore own(config);
@@ -178,21 +182,26 @@ TEST_CASE("ring: a full ring gives up what is exported, then its oldest bucket")
     REQUIRE(slots >= 4);
     REQUIRE(slots < 64);
     std::int64_t now = kAligned;
-    while (own.header().buckets < slots) fill_and_rotate(store, now += kMinute);
+    std::int64_t recorded = 0;
+    for (; own.header().buckets < slots; ++recorded) fill_and_rotate(store, now += kMinute);
     store.bucket(3).exported = true;
-    for (std::uint32_t i = 0; i < 2; ++i) fill_and_rotate(store, now += kMinute);
+    for (std::uint32_t i = 0; i < 2; ++i, ++recorded) fill_and_rotate(store, now += kMinute);
     CHECK(own.header().buckets == slots);
-    CHECK(own.header().usage.buckets_lost == 1);
-    CHECK(number_at(store, 0) == 2);
+    CHECK(own.header().usage.buckets_lost == 0);
+    CHECK(own.header().usage.buckets_merged == 1);
+    CHECK(number_at(store, 0) == 1);
     CHECK(number_at(store, 1) == 3);
     CHECK(number_at(store, 2) == 5);
-    fill_and_rotate(store, now += kMinute);
-    fill_and_rotate(store, now += kMinute);
-    CHECK(own.header().usage.buckets_lost == 3);
-    for (std::uint32_t i = 0; i < 3 * slots; ++i)
+    CHECK(store.bucket(0).start_us == kNoon);
+    CHECK(store.bucket(0).end_us == kAligned + 2 * kMinute);
+    for (std::uint32_t i = 0; i < 3 * slots; ++i, ++recorded) {
         fill_and_rotate(store, now += kMinute);  // around more than once
-    CHECK(number_at(store, 0) + slots - 1 == store.running().number);
-    CHECK(store_check(store));
+        CHECK(store_check(store));
+    }
+    CHECK(number_at(store, 1) + slots - 2 == store.running().number);
+    CHECK(own.header().usage.buckets_lost == 0);
+    CHECK(sums_of(store).counters.hot.exec.count == recorded - 1);  // but that of the exported one
+    CHECK(store.bucket(0).entries == 1);
 }
 
 TEST_CASE("ring: entries of released buckets are found by nobody, and leave bit by bit") {
@@ -200,7 +209,7 @@ TEST_CASE("ring: entries of released buckets are found by nobody, and leave bit 
     const Store store = own.store;
     for (int i = 0; i < 100; ++i) REQUIRE(record_now(store, statement(i), execution(1)) == Status::kOk);
     const std::uint32_t seq = store.running().seq;
-    rotate(store, kAligned + kMinute, 2);
+    rotate(store, kAligned + kMinute);
     for (int i = 50; i < 150; ++i)
         REQUIRE(record_now(store, statement(i), execution(2), 0, kAligned + kMinute) == Status::kOk);
     release(store, store.bucket(0));
@@ -220,13 +229,18 @@ TEST_CASE("ring: entries of released buckets are found by nobody, and leave bit 
 TEST_CASE("ring: reset leaves nothing but the numbers") {
     OwnStore own(default_config());
     const Store store = own.store;
-    for (int i = 1; i <= 5; ++i) fill_and_rotate(store, kAligned + i * kMinute, 3);
+    for (int i = 1; i <= 5; ++i) fill_and_rotate(store, kAligned + i * kMinute);
     release(store, store.bucket(1));
-    CHECK(own.header().usage.buckets_lost == 2);
+    CHECK(give_up_oldest(store));
+    CHECK(own.header().usage.buckets_lost == 1);
     REQUIRE(record_now(store, statement(1), execution(1)) == Status::kOk);
     const std::int64_t number = store.running().number;
     reset(store, kAligned + 5 * kMinute + 9);
     CHECK(own.header().buckets == 1);
+    CHECK(own.header().usage.buckets_lost == 0);
+    CHECK(store_check(store));
+    reclaim_all(store);
+    CHECK(own.header().usage.calls_lost == 0);  // what was given up before is forgotten, too
     CHECK(own.header().heap.blocks == 0);
     CHECK(own.header().texts.texts == 0);
     CHECK(own.header().usage.buckets_lost == 0);
@@ -253,7 +267,7 @@ namespace {
 void fill_ring(Store store) {
     for (std::int64_t at = kNoon; store.header().buckets < store.header().ring_slots; at += kMinute) {
         REQUIRE(record_now(store, statement(at / kMinute), execution(1), kNoCell, at) == Status::kOk);
-        rotate(store, at, UINT32_MAX);
+        rotate(store, at);
     }
     REQUIRE(store.header().usage.buckets_lost == 0);
 }
@@ -267,25 +281,11 @@ bool is_there(Store store, std::int64_t number) {
 void next_bucket(Store store) {
     const std::int64_t now = store.header().last_start_us + kMinute;
     REQUIRE(record_now(store, statement(1), execution(1), kNoCell, now) == Status::kOk);
-    rotate(store, now, UINT32_MAX);
+    rotate(store, now);
     CHECK(store_check(store));
 }
 
 }  // namespace
-
-TEST_CASE("ring: a limit is for buckets that nobody is exporting") {
-    OwnStore own(default_config());
-    const std::int64_t first = number_at(own.store, 0);
-    for (int i = 1; i <= 2; ++i) fill_and_rotate(own.store, kAligned + i * kMinute, 2);
-    own.store.bucket(0).stamp = own.store.bucket(1).stamp = 4711;
-    for (int i = 3; i <= 4; ++i) fill_and_rotate(own.store, kAligned + i * kMinute, 2);
-    CHECK(own.header().usage.buckets_lost == 0);
-    fill_and_rotate(own.store, kAligned + 5 * kMinute, 2);
-    CHECK(own.header().usage.buckets_lost == 1);
-    CHECK(is_there(own.store, first));
-    CHECK(is_there(own.store, first + 1));
-    CHECK(!is_there(own.store, first + 2));
-}
 
 TEST_CASE("ring: the bucket that is being exported is given up last") {
     OwnStore own(default_config());
@@ -296,15 +296,15 @@ TEST_CASE("ring: the bucket that is being exported is given up last") {
     CHECK(is_there(own.store, first));
     CHECK(is_there(own.store, first + 1));
     CHECK(!is_there(own.store, first + 2));
-    // A full ring takes the slot of the gap, the next time that of the next bucket that nobody exports.
+    // A full ring takes the slot of the gap, the next time the next two that nobody exports become one.
     next_bucket(own.store);
-    CHECK(own.header().usage.buckets_lost == 1);
+    CHECK(own.header().usage.buckets_merged == 0);
     next_bucket(own.store);
-    CHECK(!is_there(own.store, first + 3));
-    CHECK(is_there(own.store, first + 4));
-    next_bucket(own.store);
+    CHECK(is_there(own.store, first + 3));
     CHECK(!is_there(own.store, first + 4));
-    CHECK(own.header().usage.buckets_lost == 3);
+    next_bucket(own.store);
+    CHECK(own.header().usage.buckets_merged == 2);
+    CHECK(own.header().usage.buckets_lost == 1);
     CHECK(is_there(own.store, first));
     CHECK(is_there(own.store, first + 1));
     CHECK(own.header().leaving_stamp == 0);
@@ -339,7 +339,24 @@ TEST_CASE("ring: an exported bucket in the middle of a full ring makes room with
     CHECK(is_there(own.store, first));
     CHECK(!is_there(own.store, first + 5));
     next_bucket(own.store);
+    CHECK(own.header().usage.buckets_lost == 0);
+    CHECK(own.header().usage.buckets_merged == 1);
+    CHECK(is_there(own.store, first));
+    CHECK(!is_there(own.store, first + 1));
+}
+
+TEST_CASE("ring: where all are being exported the oldest is given up") {
+    OwnStore own(default_config());
+    fill_ring(own.store);
+    const std::int64_t first = own.store.bucket(0).number;
+    for (std::uint32_t i = 0; i + 1 < own.header().buckets; ++i) own.store.bucket(i).stamp = 4711;
+    const std::int64_t now = own.header().last_start_us + kMinute;
+    REQUIRE(record_now(own.store, statement(1), execution(1), kNoCell, now) == Status::kOk);
+    own.store.running().stamp = 4711;  // as if it, too, were being exported
+    rotate(own.store, now);
+    CHECK(own.header().usage.buckets_merged == 0);
     CHECK(own.header().usage.buckets_lost == 1);
+    CHECK(own.header().leaving_stamp == 4711);
     CHECK(!is_there(own.store, first));
 }
 
@@ -349,6 +366,7 @@ TEST_CASE("ring: a loss that was none is taken back") {
     own.store.bucket(0).stamp = 1;
     const Bucket given_up = own.store.bucket(1);
     REQUIRE(give_up_oldest(own.store));
+    count_losses(own.store);
     CHECK(own.header().usage.calls_lost == 1);
     take_back_loss(own.store, given_up.entries, 1);
     take_back_loss(own.store, 1, 1);

@@ -25,7 +25,7 @@ void live_a_little(Store store) {
                 REQUIRE(record_now(store, s, sample, (id + n) % 22, kNoon + bucket * kMinute) == Status::kOk);
         }
         if (bucket % 2 == 0) static_cast<void>(evict(store, store.running(), nullptr));
-        if (bucket < 4) rotate(store, kNoon + bucket * kMinute, UINT32_MAX);
+        if (bucket < 4) rotate(store, kNoon + bucket * kMinute);
     }
     store.bucket(0).exported = true;
     release(store, store.bucket(1));
@@ -49,12 +49,13 @@ void use_everything(Store store) {
     for (std::uint32_t i = 0; i < 300; ++i) {
         const Statement s = statement(i % 120, 10 + i % 3);
         CHECK(record_now(store, s, execution(1), i % 22, now) != Status::kNeedsDescription);
-        if (i % 100 == 50) rotate(store, now + 1, 3);
+        if (i % 100 == 50) rotate(store, now + 1);
         if (Entry* entry = find_now(store, s)) set_notes(store, *entry, "note");
     }
     while (give_up_oldest(store)) {
     }
     reset(store, now);
+    reclaim_all(store);
     CHECK(store.header().heap.blocks == 0);
 }
 
@@ -237,4 +238,14 @@ TEST_CASE("image: whatever words are overwritten, it is refused or can be used")
     }
     CHECK(adopted > 20);
     CHECK(adopted < 1400);
+}
+
+TEST_CASE("image: other counters are told apart from other settings") {
+    OwnStore own(default_config());
+    ImageHead head = image_head(own.store);
+    CHECK(check_image_head(head, own.header().config) == Status::kOk);
+    ++head.fingerprint;
+    CHECK(check_image_head(head, own.header().config) == Status::kForeignCounters);
+    ++head.layout;
+    CHECK(check_image_head(head, own.header().config) == Status::kForeignCounters);
 }

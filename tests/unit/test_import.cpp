@@ -26,7 +26,7 @@ void live_a_little(Store store, int buckets, std::uint32_t statements) {
                 REQUIRE(record_now(store, s, sample, (id + n) % 22, kNoon + bucket * kMinute) == Status::kOk);
         }
         if (bucket == 2) static_cast<void>(evict(store, store.running(), nullptr));
-        if (bucket < buckets) rotate(store, kNoon + bucket * kMinute, UINT32_MAX);
+        if (bucket < buckets) rotate(store, kNoon + bucket * kMinute);
     }
     store.bucket(0).exported = true;
     REQUIRE(store.header().usage.buckets_lost == 0);
@@ -56,10 +56,11 @@ struct Imported {
         for (std::uint32_t i = 0; i < 200; ++i)
             CHECK(record_now(own.store, statement(i), execution(1), kNoCell, own.header().last_start_us) !=
                   Status::kNeedsDescription);
-        rotate(own.store, own.header().last_start_us + kMinute, UINT32_MAX);
+        rotate(own.store, own.header().last_start_us + kMinute);
         while (give_up_oldest(own.store)) {
         }
         reset(own.store, own.header().last_start_us);
+        reclaim_all(own.store);
         CHECK(own.header().heap.blocks == 0);
         CHECK(store_check(own.store));
     }
@@ -193,7 +194,7 @@ TEST_CASE("import: buckets that find no slot are folded into the oldest that doe
     CHECK(now.own.store.running().number == old.store.running().number);
     CHECK(now.own.header().usage.calls_without_room == 0);
     // The next bucket costs none of them.
-    rotate(now.own.store, old.header().last_start_us + kMinute, UINT32_MAX);
+    rotate(now.own.store, old.header().last_start_us + kMinute);
     CHECK(sums_of(now.own.store).counters.hot.exec.count == before.counters.hot.exec.count);
     now.use();
 }
@@ -237,7 +238,7 @@ TEST_CASE("import: many owners in hardly any room: what has a residual entry is 
             REQUIRE(record_now(old.store, statement(i, 1000 + i, 2000 + i), sample, i % 22,
                                kNoon + bucket * kMinute) == Status::kOk);
         }
-        rotate(old.store, kNoon + bucket * kMinute, UINT32_MAX);
+        rotate(old.store, kNoon + bucket * kMinute);
     }
     Imported now(old.store, config_of(64 * 1024, 16 * 1024));
     const Usage& usage = now.own.header().usage;

@@ -67,7 +67,7 @@ TEST_CASE("snapshot: a full entry leaves no field of its row empty") {
     }
     const Statement error = failed(s, "22012");
     REQUIRE(record_now(store, error, execution(1)) == Status::kOk);
-    rotate(store, kNoon + kMinute, 2);
+    rotate(store, kNoon + kMinute);
     const Bucket& bucket = store.bucket(0);
     Row row = row_of(store, bucket, *find(store, bucket.seq, s.key()), 12345);
     // An error has no relations, and an execution no SQLSTATE.
@@ -287,7 +287,7 @@ TEST_CASE("snapshot: an ended bucket is copied in pieces, while others go on") {
     const Store store = own.store;
     for (std::uint32_t i = 0; i < 300; ++i)
         REQUIRE(record_now(store, long_statement(i), execution(i + 1)) == Status::kOk);
-    rotate(store, kNoon + 1, 8);
+    rotate(store, kNoon + 1);
     std::vector<std::uint64_t> memory(copy_bytes(store) / 8 + 1, ~std::uint64_t{0});
     const Store copy = copy_frame(store, std::as_writable_bytes(std::span{memory}));
 
@@ -322,7 +322,7 @@ TEST_CASE("snapshot: the top ones by time are kept, by query id, and the rest ad
         std::mt19937 random(cells);
         // Two buckets: the spare memory of a copy serves all of them.
         for (std::uint32_t i = 0; i < 800; ++i) {
-            if (i == 400) rotate(store, kNoon + kMinute, 2);
+            if (i == 400) rotate(store, kNoon + kMinute);
             for (std::uint32_t n = 0; n < 3; ++n)
                 REQUIRE(record_now(store, statement(i, 10 + i % 200),
                                    execution(static_cast<double>(random() % 1000)),

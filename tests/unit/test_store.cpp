@@ -135,7 +135,7 @@ TEST_CASE("store: the bucket before lends its texts, if they are of the wanted k
     for (const Statement* s : {&plain, &normalized, &error})
         REQUIRE(record_now(store, *s, execution(1)) == Status::kOk);
     const std::uint32_t texts = own.header().texts.texts;
-    rotate(store, kNoon + kMinute, 2);
+    rotate(store, kNoon + kMinute);
     const auto again = [&](const Statement& s, bool wanted) {
         return record(store, s.key(), nullptr, wanted, execution(1), 0, kNoon + kMinute);
     };
@@ -173,7 +173,7 @@ TEST_CASE("store: an entry whose texts found no room is counted once, and asked 
     CHECK(own.header().usage.texts_missing == 1);
     CHECK(find_now(store, s)->text == 0);
     CHECK(find_now(store, s)->session != 0);
-    rotate(store, kNoon + kMinute, 2);
+    rotate(store, kNoon + kMinute);
     CHECK(record(store, s.key(), nullptr, false, execution(1), 0, kNoon + kMinute) ==
           Status::kNeedsDescription);
     CHECK(store_check(store));
@@ -185,7 +185,7 @@ TEST_CASE("store: texts of released buckets make room for new ones") {
     std::int64_t id = 0;
     while (own.header().usage.texts_missing == 0)
         REQUIRE(record_now(store, statement(++id), execution(1)) == Status::kOk);
-    rotate(store, kNoon + kMinute, 2);
+    rotate(store, kNoon + kMinute);
     release(store, store.bucket(0));
     Statement long_one = statement(++id);
     long_one.query.assign(kMinTextBytes / 2, 'x');
@@ -235,7 +235,7 @@ TEST_CASE("store: two buckets of 4000 statements with their texts, counters and 
     std::int64_t id = 0;
     for (int bucket = 0; bucket < 2; ++bucket) {
         const std::int64_t now = kNoon + bucket * kMinute;
-        if (bucket != 0) rotate(store, now, 2);
+        if (bucket != 0) rotate(store, now);
         for (int i = 0; i < 4000; ++i) {
             Statement s = statement(++id);
             s.query.resize(100, '.');

@@ -156,7 +156,7 @@ TEST_CASE("texts: random statements of random users, never a reference too many 
             REQUIRE(record_now(store, s, execution(ms), 0, now) == Status::kOk);
             if (random() % 800 == 0) {
                 now += kMinute;
-                rotate(store, now, 2);
+                rotate(store, now);
                 if (random() % 2 == 0) release(store, store.bucket(0));
             }
             if (i % 500 == 0) check_texts(store);

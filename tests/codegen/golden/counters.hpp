@@ -40,6 +40,9 @@ static_assert(sizeof(Counters) == 16);
 static_assert(offsetof(Counters, io) == 0);
 static_assert(offsetof(Counters, jit) == 8);
 
+/// Of id, name, type, unit and place of every counter: images with another one hold something else.
+inline constexpr std::uint64_t kCounterFingerprint = 0x5227ce9def350382;
+
 /// The cold parts.
 enum class Part : std::uint8_t {
     io,

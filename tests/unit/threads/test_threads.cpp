@@ -63,7 +63,7 @@ void run_recorder(Shared& shared, std::uint32_t seed) {
         const std::int64_t now = shared.now.fetch_add(kTick) + kTick;
         if (!record_known(shared, s.key(), sample, cell, now)) {
             const std::lock_guard held(shared.lock);
-            if (rotation_due(shared.store(), now)) rotate(shared.store(), now, UINT32_MAX);
+            if (rotation_due(shared.store(), now)) rotate(shared.store(), now);
             const Description description = s.description();
             static_cast<void>(record(shared.store(), s.key(), &description, false, sample, cell, now));
         }
