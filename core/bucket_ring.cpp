@@ -169,10 +169,18 @@ bool merge_oldest(Store store) noexcept {
         const Bucket& bucket = store.bucket(i);
         return waits(bucket) && bucket.stamp == 0 && bucket.settled == 0 && bucket.entries != 0;
     };
+    // Neighbours alone, so that no bucket's time lies within another's; what is stored already is in nobody's way.
+    const auto next_waiting = [store, &header](std::uint32_t i) noexcept {
+        do ++i;
+        while (i + 1 < header.buckets && !waits(store.bucket(i)));
+        return i;
+    };
     std::uint32_t older = 0;
-    while (older + 1 < header.buckets && !can_merge(older)) ++older;
-    std::uint32_t newer = older + 1;
-    while (newer + 1 < header.buckets && !can_merge(newer)) ++newer;
+    std::uint32_t newer = next_waiting(0);
+    while (newer + 1 < header.buckets && !(can_merge(older) && can_merge(newer))) {
+        older = newer;
+        newer = next_waiting(newer);
+    }
     if (newer + 1 >= header.buckets) return false;
     Bucket& into = store.bucket(older);
     const Bucket& from = store.bucket(newer);
@@ -180,6 +188,7 @@ bool merge_oldest(Store store) noexcept {
     into.absorbed_start_us = from.start_us;
     into.end_us = std::max(into.end_us, from.end_us);
     into.floor = std::max(into.floor, from.floor);
+    into.error_floor = std::max(into.error_floor, from.error_floor);
     into.entries += from.entries;
     into.used_bytes += from.used_bytes;
     append_list(store, into.first_entry, into.last_entry, from.first_entry, from.last_entry);

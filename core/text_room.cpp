@@ -211,13 +211,14 @@ void give_texts(Store store, Entry& entry, const Description& from, double added
     Header& header = store.header();
     const double weighs = weight(entry) + added;
     bool missing = false;
+    bool hopeless = false;  // too large for a room of its own: counted, and not asked for again
     const auto give = [&](Ref& text, std::string_view value) noexcept {
         if (text == 0) text = intern(store, value, entry, weighs);
         if (text != 0 || value.empty()) return;
         if (is_reasonable(store, value))
             missing = true;
         else
-            ++header.usage.texts_missing;  // and not asked for again
+            hopeless = true;
     };
     if (entry.session == 0) {
         entry.session = text_intern(store.base, header.texts, from.session, TextUse::session_name);
@@ -242,6 +243,7 @@ void give_texts(Store store, Entry& entry, const Description& from, double added
         note_missing(store, entry);
     else
         entry.flags &= static_cast<std::uint8_t>(~kTextMissing);
+    header.usage.texts_missing += hopeless && !missing;
 }
 
 bool find_texts_due(Store store, const Entry& entry) noexcept {

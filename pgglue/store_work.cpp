@@ -2,7 +2,7 @@
 
 #include "pgglue/store_work.hpp"
 
-#include "pgglue/exporter.hpp"
+#include "pgglue/exporter_state.hpp"
 
 namespace pgsm::glue {
 namespace {

@@ -15,11 +15,9 @@ const Entry* find_in(Store store, const Bucket& bucket, const Statement& s) {
 }
 
 Statement failing(std::int64_t queryid, const char* message) {
-    Statement s = statement(queryid);
-    s.identity.flags = s.flags = kTopLevel | kError;
-    s.elevel = 21;
+    Statement s = failed(statement(queryid), "22012");
     char packed[128];
-    s.notes = {packed, pack_notes({"22012", message, ""}, packed, sizeof packed)};
+    s.notes = {packed, pack_notes({message, ""}, packed, sizeof packed)};
     return s;
 }
 

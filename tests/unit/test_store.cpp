@@ -169,7 +169,7 @@ TEST_CASE("store: an entry whose texts found no room is counted once, and asked 
     s.nest.assign(kMinTextBytes, 'n');
     REQUIRE(record_now(store, s, execution(1)) == Status::kOk);
     CHECK(own.header().usage.texts_missing == 1);
-    set_notes(store, *find_now(store, s), std::string(kMinTextBytes, 'm'), 21);
+    set_notes(store, *find_now(store, s), std::string(kMinTextBytes, 'm'));
     CHECK(own.header().usage.texts_missing == 1);
     CHECK(find_now(store, s)->text == 0);
     CHECK(find_now(store, s)->session != 0);

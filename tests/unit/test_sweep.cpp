@@ -15,17 +15,16 @@ constexpr std::uint32_t kBefore = 10;  // whose statements ran before the first 
 constexpr std::uint32_t kMeanwhile = 11;
 
 Statement failing(std::int64_t queryid, std::uint32_t owner, std::uint32_t version) {
-    Statement s = statement(queryid, owner);
-    s.identity.flags = s.flags = kTopLevel | kError;
+    Statement s = failed(statement(queryid, owner), "22012");
     char packed[256];
     const std::string message = std::to_string(queryid) + std::string(version % 90, 'm');
-    s.notes = {packed, pack_notes({"22012", message, ""}, packed, sizeof packed)};
+    s.notes = {packed, pack_notes({message, ""}, packed, sizeof packed)};
     return s;
 }
 
 void fail(Store store, const Statement& s) {
     REQUIRE(record_now(store, s, execution(1)) != Status::kLost);
-    if (Entry* entry = find_now(store, s)) set_notes(store, *entry, s.notes, 21);
+    if (Entry* entry = find_now(store, s)) set_notes(store, *entry, s.notes);
 }
 
 class Reader {

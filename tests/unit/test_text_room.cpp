@@ -94,7 +94,7 @@ TEST_CASE("texts: what a heavier statement shows as well stays, and what an ende
     heavy.query = light.query;
     const Statement ended = long_one(3);
     REQUIRE(record_now(store, ended, execution(1)) == Status::kOk);
-    rotate(store, kNoon + kMinute, 2);
+    rotate(store, kNoon + kMinute);
     const auto now = [&](const Statement& s, double ms) {
         REQUIRE(record_now(store, s, execution(ms), 0, kNoon + kMinute) == Status::kOk);
     };
