@@ -7,6 +7,7 @@
 #include "core/pod.hpp"
 #include "generated/core/counters.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -17,25 +18,44 @@ namespace pgsm::core {
 enum EntryFlag : std::uint8_t {
     kTopLevel = 1,
     kError = 2,           ///< the row of an error or a warning, not of executions
-    kResidual = 4,        ///< what was folded: of its owner's user and database, without a query
+    kResidual = 4,        ///< what was folded of one ResidualKey, without a query
     kNormalizedText = 8,  ///< the text has its constants replaced
     kNoQueryId = 16,      ///< pgsm_query_id is NULL
     kHasParent = 32,
     kHasPlan = 64,
+    kTextMissing = 128,  ///< a text found no room, or lost it
 };
 
-/// Who a statement is counted for, beside its bucket. 2.3's key (compat-2.3.md 4.2) with one addition: error
-/// rows are kept apart from executions, since both carry the statement's own query id.
+/// A SQLSTATE as the server packs it: six bits a character, the first one lowest. Its class is the first two.
+constexpr std::uint32_t make_sqlstate(std::string_view code) noexcept {
+    std::uint32_t packed = 0;
+    for (std::size_t i = 0; i < code.size() && i < 5; ++i)
+        packed |= static_cast<std::uint32_t>((code[i] - '0') & 0x3f) << 6 * i;
+    return packed;
+}
+constexpr std::uint32_t sqlstate_class(std::uint32_t sqlstate) noexcept { return sqlstate & 0xfff; }
+
+/// Who a statement is counted for, beside its bucket. 2.3's key (compat-2.3.md 4.2) with one addition: each
+/// level and SQLSTATE of an error or warning has a row beside that of the executions, since all of them carry
+/// the statement's own query id.
 struct Identity {
     std::uint32_t userid;
     std::uint32_t dbid;
     std::uint64_t session_hash;  ///< of application name and client address
     std::int64_t parent_queryid;
     std::int64_t planid;
-    std::uint8_t flags;  ///< of EntryFlag: kTopLevel, kError, kHasParent, kHasPlan
-    std::uint8_t unused[7];
+    std::uint8_t flags;   ///< of EntryFlag: kTopLevel, kError, kHasParent, kHasPlan
+    std::uint8_t elevel;  ///< of errors and warnings, else 0
+    std::uint8_t unused[2];
+    std::uint32_t sqlstate;  ///< of errors and warnings, else 0
 };
-static_assert(ShmemPod<Identity> && sizeof(Identity) == 40);
+static_assert(ShmemPod<Identity> && sizeof(Identity) == 40 && offsetof(Identity, flags) == 32);
+
+/// Of an execution: flags, and neither level nor SQLSTATE.
+inline void set_kind(Identity& identity, std::uint8_t flags) noexcept {
+    std::memset(&identity.flags, 0, sizeof(Identity) - offsetof(Identity, flags));
+    identity.flags = flags;
+}
 
 /// Each statement comes by here, so the words go through the finaliser of SplitMix64 (Steele, Lea, Flood
 /// 2014) in place; session_hash has the variable part in it and is XXH3. Most statements have neither a
@@ -49,7 +69,9 @@ inline std::uint64_t identity_hash(const Identity& identity) noexcept {
         h ^= h >> 31;
     };
     mix(std::uint64_t{identity.userid} << 32 | identity.dbid);
-    mix(identity.session_hash ^ identity.flags);
+    std::uint64_t kind;  // flags, level and SQLSTATE in one load
+    std::memcpy(&kind, &identity.flags, sizeof kind);
+    mix(identity.session_hash ^ kind);
     if ((identity.parent_queryid | identity.planid) != 0) {
         mix(static_cast<std::uint64_t>(identity.parent_queryid));
         mix(static_cast<std::uint64_t>(identity.planid));
@@ -91,9 +113,12 @@ struct Entry {
     Ref session;                ///< text: SessionNames
     Ref nest;                   ///< text: NestTexts; 0 without parent and plan
     Ref text;                   ///< text: the query
-    Ref relations;              ///< text: names, one a line
+    union {
+        Ref relations;           ///< text: names, one a line
+        std::uint32_t sqlstate;  ///< with kError, which has no relations; of a residual entry the class
+    };
     Ref notes;                  ///< text: Notes; 0 without comments and error
-    float floor;                ///< weight inherited when it was made (Space-Saving), milliseconds
+    float floor;                ///< weight inherited when it was made (Space-Saving); see weight()
     Ref parts[kColdPartCount];  ///< by Part; 0 while all its counters are zero
     Ref cells;                  ///< all cells as int64; 0 while the inline ones do
     std::uint32_t cell[kInlineCells];
@@ -141,10 +166,20 @@ inline bool add_inline(std::uint32_t (&cells)[Entry::kInlineCells], std::uint32_
     return true;
 }
 
+inline bool is_error(const Entry& entry) noexcept { return (entry.flags & kError) != 0; }
+inline bool is_residual(const Entry& entry) noexcept { return (entry.flags & kResidual) != 0; }
+
+/// Executions weigh their milliseconds, errors and warnings their number: the two never compete for room.
 /// Space-Saving's rule (Metwally, Agrawal, El Abbadi 2005): an entry that comes into a full table starts with
-/// the weight of what went out, so that no statement with a large share of the bucket's time can stay away.
+/// the weight of what went out, so that nothing with a large share of the bucket can stay away.
 inline double weight(const Entry& entry) noexcept {
-    return static_cast<double>(entry.floor) + entry.hot.exec.total;
+    return static_cast<double>(entry.floor) +
+           (is_error(entry) ? static_cast<double>(entry.hot.exec.count) : entry.hot.exec.total);
+}
+
+/// The texts that an entry refers to; 0 where it has none.
+inline std::array<Ref, 5> texts_of(const Entry& entry) noexcept {
+    return {entry.session, entry.nest, entry.text, is_error(entry) ? 0 : entry.relations, entry.notes};
 }
 
 /// The texts of a new entry. Views into the caller's memory; the store copies what it keeps.
@@ -159,7 +194,6 @@ struct Description {
     std::string_view notes;      ///< made by pack_notes(), or empty
     std::uint8_t flags;          ///< those of the identity, kNormalizedText, kNoQueryId
     std::uint8_t cmd_type;
-    std::uint8_t elevel;
 };
 
 /// Packed texts: a small head, then the strings behind one another. Bytes, so they are interned like any
@@ -174,7 +208,7 @@ struct NestTexts {
     std::string_view parent, plan;
 };
 struct Notes {
-    std::string_view sqlcode, message, comments;
+    std::string_view message, comments;
 };
 
 /// Each writes into `out` (kept within `cap` bytes by cutting the strings) and returns the used length.
@@ -183,6 +217,9 @@ std::size_t pack_nest(const NestTexts& nest, char* out, std::size_t cap) noexcep
 std::size_t pack_notes(const Notes& notes, char* out, std::size_t cap) noexcept;
 SessionNames unpack_session(std::string_view packed) noexcept;
 NestTexts unpack_nest(std::string_view packed) noexcept;
+/// What of it a row needs to be told from others: the two ids. `out` has kBareNest bytes.
+std::string_view bare_nest(std::string_view packed, char* out) noexcept;
+constexpr std::size_t kBareNest = 20;
 Notes unpack_notes(std::string_view packed) noexcept;
 
 }  // namespace pgsm::core

@@ -3,27 +3,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <utility>
 
 namespace pgsm::core {
 namespace {
-
-/// A bucket may fill half of the store, so that the bucket before can wait for its export with as much.
-std::uint64_t bucket_limit(const Header& header) noexcept { return heap_total_bytes(header.heap) / 2; }
-
-bool is_private_copy(const Header& header) noexcept { return header.spare_end != 0; }
-
-/// More residual entries than this (one per user and database) would crowd out what they make room for. With
-/// all parts they fill at most a quarter of what a bucket may have, so there is always something left to
-/// evict.
-std::uint32_t most_residuals(Store store) noexcept {
-    if (is_private_copy(store.header())) return kMaxResiduals;
-    std::uint64_t each = heap_cost(sizeof(Entry)) + heap_cost(cells_bytes(store));
-    for (const std::uint32_t size : kColdPartSize) each += heap_cost(size);
-    const std::uint64_t room = bucket_limit(store.header()) / 4 / each;
-    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(room, 1, kMaxResiduals));
-}
 
 /// The weight as a number that orders like it.
 std::uint32_t rank(const Entry& entry) noexcept {
@@ -40,16 +23,25 @@ struct Threshold {
     std::uint32_t of_rank;
 };
 
+/// Which entries may go.
+struct Movable {
+    const Entry* keep;
+    bool errors;  ///< errors and warnings, else executions
+
+    bool has(const Entry& entry) const noexcept {
+        return !is_residual(entry) && is_error(entry) == errors && &entry != keep;
+    }
+};
+
 /// Finds the `wanted` lightest entries in two rounds of a radix selection.
-Threshold find_threshold(Store store, const Bucket& bucket, const Entry* keep,
-                         std::uint32_t wanted) noexcept {
+Threshold find_threshold(Store store, const Bucket& bucket, Movable movable, std::uint32_t wanted) noexcept {
     constexpr std::uint32_t kBits = 11;
     std::uint32_t prefix = 0;
     for (std::uint32_t shift : {Threshold::kDropped + kBits, Threshold::kDropped}) {
         std::uint32_t count[1u << kBits] = {};
         for (Ref at = bucket.first_entry; at != 0; at = store.entry(at)->list_next) {
             const Entry& entry = *store.entry(at);
-            if ((entry.flags & kResidual) != 0 || &entry == keep) continue;
+            if (!movable.has(entry)) continue;
             const std::uint32_t top = rank(entry) >> shift;
             if (top >> kBits == prefix) ++count[top & ((1u << kBits) - 1)];
         }
@@ -60,113 +52,17 @@ Threshold find_threshold(Store store, const Bucket& bucket, const Entry* keep,
     return {prefix, wanted};
 }
 
-void move_part(Store store, Bucket& bucket, Ref& into, Ref& from, Part part) noexcept {
-    if (from == 0) return;
-    if (into == 0) {
-        into = from;
-    } else {
-        merge_part(part, store.part(into), store.part(from));
-        give_block(store, &bucket, from);
-    }
-    from = 0;
-}
-
-void add_counts(std::int64_t* cells, const std::uint32_t (&counts)[Entry::kInlineCells]) noexcept {
-    for (const std::uint32_t cell : counts) cells[inline_index(cell)] += inline_count(cell);
-}
-
-/// Adds the cells of `from`, which are only inline, to those of `into`, which are, too, where there are too
-/// many for that: the block of `from` becomes the block of cells if it is large enough, else it makes room
-/// for one.
-void spread_both(Store store, Bucket& bucket, Entry& into, Entry& from) noexcept {
-    std::uint32_t counts[Entry::kInlineCells];
-    std::memcpy(counts, from.cell, sizeof counts);
-    Ref block = store.ref_of(from);
-    if (cells_bytes(store) > sizeof(Entry)) {
-        give_block(store, &bucket, block);
-        block = take_block(store, bucket, cells_bytes(store));
-    }
-    if (block != 0) {
-        spread_cells(store, into, block);
-        add_counts(store.cells(block), counts);
-        return;
-    }
-    for (const std::uint32_t cell : counts)
-        if (inline_count(cell) != 0 && !add_inline(into.cell, inline_index(cell), inline_count(cell)))
-            store.header().usage.cells_lost += inline_count(cell);
-}
-
-/// Adds the cells of `from` to those of `into`. True when that took the block of `from`: it is not to be
-/// freed then.
-bool move_cells(Store store, Bucket& bucket, Entry& into, Entry& from) noexcept {
-    if (into.cells == 0 && from.cells != 0) {
-        add_counts(store.cells(from.cells), into.cell);
-        std::memset(into.cell, 0, sizeof into.cell);
-        into.cells = from.cells;
-        from.cells = 0;
-    }
-    if (into.cells != 0) {
-        std::int64_t* cells = store.cells(into.cells);
-        add_counts(cells, from.cell);
-        if (from.cells == 0) return false;
-        const std::int64_t* more = store.cells(from.cells);
-        for (std::uint32_t i = 0; i < store.header().config.histogram_cells; ++i) cells[i] += more[i];
-        give_block(store, &bucket, from.cells);
-        from.cells = 0;
-        return false;
-    }
-    std::uint32_t both[Entry::kInlineCells];
-    std::memcpy(both, into.cell, sizeof both);
-    for (const std::uint32_t cell : from.cell) {
-        if (inline_count(cell) == 0 || add_inline(both, inline_index(cell), inline_count(cell))) continue;
-        spread_both(store, bucket, into, from);
-        return true;
-    }
-    std::memcpy(into.cell, both, sizeof both);
-    return false;
-}
-
-void drop_texts(Store store, Entry& entry) noexcept {
-    if (is_private_copy(store.header())) return;
-    TextArena& texts = store.header().texts;
-    for (Ref* text : {&entry.nest, &entry.text, &entry.relations, &entry.notes}) {
-        text_release(store.base, texts, *text);
-        *text = 0;
-    }
-}
-
-void become_residual(Store store, Bucket& bucket, Entry& entry) noexcept {
-    drop_texts(store, entry);
-    entry.nest = entry.text = entry.relations = entry.notes = 0;
-    entry.queryid = 0;
-    entry.identity = 0;
-    entry.pgsm_query_id = 0;
-    entry.flags = kResidual | kTopLevel | kNoQueryId;
-    set_command(entry, 0);
-    set_elevel(entry, 0);
-    entry.hash_next = bucket.first_residual;
-    bucket.first_residual = store.ref_of(entry);
-    ++bucket.residuals;
-}
-
 }  // namespace
-
-void spread_cells(Store store, Entry& entry, Ref block) noexcept {
-    std::memset(store.cells(block), 0, cells_bytes(store));
-    add_counts(store.cells(block), entry.cell);
-    std::memset(entry.cell, 0, sizeof entry.cell);
-    entry.cells = block;
-}
 
 Ref take_block(Store store, Bucket& bucket, std::uint32_t bytes) noexcept {
     Header& header = store.header();
-    if (is_private_copy(header)) {
+    if (is_private_copy(store)) {
         const std::uint64_t at = header.spare_next;
         if (header.spare_end - at < heap_cost(bytes)) return 0;
         header.spare_next = at + heap_cost(bytes);
         return static_cast<Ref>(at / kUnitBytes);
     }
-    if (bucket.used_bytes + heap_cost(bytes) > bucket_limit(header)) return 0;
+    if (bucket.used_bytes + heap_cost(bytes) > bucket_limit(store)) return 0;
     Ref block = heap_alloc(store.base, header.heap, bytes);
     while (block == 0 && (reclaim(store, 16) != 0 || give_up_oldest(store)))
         block = heap_alloc(store.base, header.heap, bytes);
@@ -175,58 +71,44 @@ Ref take_block(Store store, Bucket& bucket, std::uint32_t bytes) noexcept {
 }
 
 void give_block(Store store, Bucket* bucket, Ref block) noexcept {
-    if (is_private_copy(store.header())) return;
+    if (is_private_copy(store)) return;
     if (bucket != nullptr) bucket->used_bytes -= heap_block_bytes(store.base, block);
     heap_free(store.base, store.header().heap, block);
 }
 
+void drop_texts(Store store, Entry& entry) noexcept {
+    const Ref session = std::exchange(entry.session, 0);
+    if (!is_private_copy(store))
+        for (const Ref text : texts_of(entry)) text_release(store.base, store.header().texts, text);
+    entry.session = session;
+    entry.nest = entry.text = entry.notes = 0;
+    if (!is_error(entry)) entry.relations = 0;
+}
+
 void free_entry(Store store, Bucket* bucket, Entry& entry) noexcept {
     drop_texts(store, entry);
-    if (!is_private_copy(store.header())) text_release(store.base, store.header().texts, entry.session);
+    if (!is_private_copy(store)) text_release(store.base, store.header().texts, entry.session);
     for (const Ref part : entry.parts)
         if (part != 0) give_block(store, bucket, part);
     if (entry.cells != 0) give_block(store, bucket, entry.cells);
     give_block(store, bucket, store.ref_of(entry));
 }
 
-Entry* find_residual(Store store, const Bucket& bucket, std::uint32_t userid, std::uint32_t dbid) noexcept {
-    for (Ref at = bucket.first_residual; at != 0; at = store.entry(at)->hash_next) {
-        Entry* entry = store.entry(at);
-        if (entry->userid == userid && entry->dbid == dbid) return entry;
-    }
-    return nullptr;
-}
-
-bool fold_entry(Store store, Bucket& bucket, Entry& from) noexcept {
-    Entry* into = find_residual(store, bucket, from.userid, from.dbid);
-    if (into == nullptr && bucket.residuals >= most_residuals(store))
-        into = store.entry(bucket.first_residual);
-    if (into == nullptr) {
-        become_residual(store, bucket, from);
-        return true;
-    }
-    merge(into->hot, from.hot);
-    if (since_us(from) < since_us(*into)) set_since(*into, since_us(from));
-    for (std::uint32_t i = 0; i < kColdPartCount; ++i)
-        move_part(store, bucket, into->parts[i], from.parts[i], static_cast<Part>(i));
-    if (into->session == 0 && into->userid == from.userid && into->dbid == from.dbid)
-        std::swap(into->session, from.session);
-    if (!is_private_copy(store.header())) text_release(store.base, store.header().texts, from.session);
-    from.session = 0;
-    drop_texts(store, from);
-    if (!move_cells(store, bucket, *into, from)) give_block(store, &bucket, store.ref_of(from));
-    return false;
-}
-
 bool evict(Store store, Bucket& bucket, const Entry* keep) noexcept {
     constexpr std::uint32_t kShare = 16;
+    constexpr std::uint32_t kErrorsShare = 8;
     Header& header = store.header();
-    const std::uint32_t kept = keep != nullptr && (keep->flags & kResidual) == 0;
+    const std::uint32_t kept = keep != nullptr && !is_residual(*keep);
     if (bucket.entries - bucket.residuals <= kept) return false;
-    const std::uint32_t movable = bucket.entries - bucket.residuals - kept;
+    const std::uint32_t all = bucket.entries - bucket.residuals - kept;
+    std::uint32_t errors = 0;
+    for (Ref at = bucket.first_entry; at != 0; at = store.entry(at)->list_next)
+        errors += Movable{keep, true}.has(*store.entry(at));
+    const Movable movable{keep, errors == all || errors > all / kErrorsShare};
 
-    std::uint32_t wanted = std::max(movable / kShare, 1u);
-    Threshold threshold = find_threshold(store, bucket, keep, wanted);
+    std::uint32_t wanted = std::max((movable.errors ? errors : all - errors) / kShare, 1u);
+    Threshold threshold = find_threshold(store, bucket, movable, wanted);
+    float& floor = movable.errors ? bucket.error_floor : bucket.floor;
 
     ++header.usage.evictions;
     Ref prev = 0;
@@ -234,8 +116,8 @@ bool evict(Store store, Bucket& bucket, const Entry* keep) noexcept {
         Entry& entry = *store.entry(at);
         const Ref next = entry.list_next;
         const std::uint32_t of = rank(entry) >> Threshold::kDropped;
-        const bool goes = (entry.flags & kResidual) == 0 && &entry != keep &&
-                          (of < threshold.rank || (of == threshold.rank && threshold.of_rank != 0));
+        const bool goes =
+            movable.has(entry) && (of < threshold.rank || (of == threshold.rank && threshold.of_rank != 0));
         if (!goes) {
             prev = at;
             at = next;
@@ -243,7 +125,7 @@ bool evict(Store store, Bucket& bucket, const Entry* keep) noexcept {
         }
         if (of == threshold.rank) --threshold.of_rank;
         --wanted;
-        bucket.floor = std::max(bucket.floor, static_cast<float>(weight(entry)));
+        floor = std::max(floor, static_cast<float>(weight(entry)));
         unlink_from_chain(store, entry);
         if (fold_entry(store, bucket, entry)) {
             prev = at;

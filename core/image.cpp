@@ -35,14 +35,15 @@ bool check_entry(Store store, Ref at, Walk& walk) noexcept {
     if (entry.cells != 0 && !check_block(store, entry.cells, cells_bytes(store), walk)) return false;
     for (const std::uint32_t cell : entry.cell)
         if (inline_index(cell) >= store.header().config.histogram_cells) return false;
-    for (const Ref text : {entry.session, entry.nest, entry.text, entry.relations, entry.notes}) {
+    for (const Ref text : texts_of(entry)) {
         if (!text_holds(store.base, store.header().texts, text)) return false;
         walk.texts += text != 0;
     }
     ++walk.entries;
     if ((entry.flags & kResidual) != 0) {
         ++walk.residuals;
-        return entry.text == 0 && entry.nest == 0 && entry.relations == 0 && entry.notes == 0;
+        return entry.text == 0 && entry.nest == 0 && entry.notes == 0 &&
+               (is_error(entry) || entry.relations == 0);
     }
     ++walk.chained;
     return std::isfinite(entry.floor) && std::isfinite(entry.hot.exec.total);
@@ -63,7 +64,9 @@ bool check_list(Store store, Ref first, Ref last, const std::uint32_t* seq, Walk
 bool check_bucket(Store store, const Bucket& bucket, Walk& walk) noexcept {
     const std::uint32_t before = walk.entries;
     const std::uint64_t bytes = walk.bytes;
-    if (bucket.seq != static_cast<std::uint32_t>(bucket.number) || !std::isfinite(bucket.floor)) return false;
+    if (bucket.seq != static_cast<std::uint32_t>(bucket.number) || !std::isfinite(bucket.floor) ||
+        !std::isfinite(bucket.error_floor))
+        return false;
     if (!check_list(store, bucket.first_entry, bucket.last_entry, &bucket.seq, walk)) return false;
     if (walk.entries - before != bucket.entries || walk.residuals != bucket.residuals) return false;
     if (walk.bytes - bytes != bucket.used_bytes) return false;

@@ -42,11 +42,13 @@ Ref take(Store to, Bucket& bucket, std::uint32_t bytes) noexcept {
     return block;
 }
 
-Ref intern(const Import& import, Ref text, TextUse use) noexcept {
+/// Where there is no room the entry asks for its texts again when it runs on.
+Ref intern(const Import& import, Ref text, TextUse use, Entry& entry) noexcept {
     if (text == 0) return 0;
     Header& header = import.to.header();
     const Ref made = text_intern(import.to.base, header.texts, import.from.text(text), use);
-    if (made == 0) ++header.usage.texts_missing;
+    if (made == 0 && (entry.flags & kTextMissing) == 0) ++header.usage.texts_missing;
+    if (made == 0) entry.flags |= kTextMissing;
     return made;
 }
 
@@ -79,7 +81,8 @@ Entry* copy_into(const Import& import, Bucket& bucket, const Entry& old) noexcep
     entry.bucket_seq = bucket.seq;
     entry.hash_next = entry.list_next = 0;
     entry.lock = 0;
-    entry.session = entry.nest = entry.text = entry.relations = entry.notes = 0;
+    entry.session = entry.nest = entry.text = entry.notes = 0;
+    if (!is_error(entry)) entry.relations = 0;
     for (std::uint32_t i = 0; i < kColdPartCount; ++i) {
         if (parts[i] != 0) std::memcpy(to.part(parts[i]), import.from.part(old.parts[i]), kColdPartSize[i]);
         entry.parts[i] = parts[i];
@@ -113,22 +116,20 @@ void add_cells(const Import& import, Entry& into, const Entry& old) noexcept {
         add(i, static_cast<std::uint64_t>(import.from.cells(old.cells)[i]));
 }
 
-/// A residual entry for what is left of `old`: its owner's, else any of the bucket, else any of another
-/// bucket.
-Entry* any_residual(Store to, const Bucket& bucket, const Entry& old) noexcept {
-    if (Entry* own = find_residual(to, bucket, old.userid, old.dbid); own != nullptr) return own;
-    Ref found = bucket.first_residual;
-    for (std::uint32_t i = to.header().buckets; found == 0 && i > 0; --i)
-        found = to.bucket(i - 1).first_residual;
-    return found != 0 ? to.entry(found) : nullptr;
-}
-
 /// Where every entry of the store is a residual one and there is still no room: adds `old` to one that is
-/// there, with the parts that this one has or can still get.
-void squeeze_in(const Import& import, Bucket& bucket, const Entry& old) noexcept {
+/// there, if need be of another bucket, with the parts that this one has or can still get.
+void squeeze_in(const Import& import, const Bucket& own, const Entry& old) noexcept {
     const Store to = import.to;
     Usage& usage = to.header().usage;
-    Entry* into = any_residual(to, bucket, old);
+    const ResidualKey key = residual_key(old);
+    std::uint32_t position = 0;
+    while (&to.bucket(position) != &own) ++position;
+    Entry* into = shared_residual(to, to.bucket(position), key);
+    for (std::uint32_t i = to.header().buckets; into == nullptr && i > 0; --i) {
+        position = i - 1;
+        into = shared_residual(to, to.bucket(position), key);
+    }
+    Bucket& bucket = to.bucket(position);
     if (into == nullptr) {
         ++usage.statements_lost;
         usage.calls_lost += static_cast<std::uint64_t>(old.hot.exec.count);
@@ -141,7 +142,7 @@ void squeeze_in(const Import& import, Bucket& bucket, const Entry& old) noexcept
         const void* part = import.from.part(old.parts[i]);
         if (into->parts[i] != 0) {
             merge_part(static_cast<Part>(i), to.part(into->parts[i]), part);
-        } else if (into->bucket_seq == bucket.seq) {
+        } else {
             const Ref block = take_block(to, bucket, kColdPartSize[i]);
             if (block != 0) std::memcpy(to.part(block), part, kColdPartSize[i]);
             into->parts[i] = block;
@@ -160,7 +161,7 @@ void import_entry(const Import& import, Bucket& bucket, const Entry& old, bool f
         squeeze_in(import, bucket, old);
         return;
     }
-    entry->session = intern(import, old.session, TextUse::session_name);
+    entry->session = intern(import, old.session, TextUse::session_name, *entry);
     const bool residual = (old.flags & kResidual) != 0;
     if (fold || residual) {
         if (!residual) ++header.usage.entries_evicted;
@@ -169,15 +170,16 @@ void import_entry(const Import& import, Bucket& bucket, const Entry& old, bool f
         if (fold_entry(to, bucket, *entry)) link_residual(to, bucket, *entry);
         return;
     }
-    entry->nest = intern(import, old.nest, TextUse::ordinary);
-    entry->text = intern(import, old.text, TextUse::ordinary);
-    entry->relations = intern(import, old.relations, TextUse::ordinary);
-    entry->notes = intern(import, old.notes, TextUse::ordinary);
+    entry->nest = intern(import, old.nest, TextUse::ordinary, *entry);
+    entry->text = intern(import, old.text, TextUse::ordinary, *entry);
+    if (!is_error(old)) entry->relations = intern(import, old.relations, TextUse::ordinary, *entry);
+    entry->notes = intern(import, old.notes, TextUse::ordinary, *entry);
     link_entry(to, bucket, *entry);
 }
 
 void import_bucket(const Import& import, const Bucket& old, Bucket& bucket, bool fold) noexcept {
     bucket.floor = std::max(bucket.floor, fold ? 0.0f : old.floor);
+    bucket.error_floor = std::max(bucket.error_floor, fold ? 0.0f : old.error_floor);
     for (Ref at = old.first_entry; at != 0; at = import.from.entry(at)->list_next)
         import_entry(import, bucket, *import.from.entry(at), fold);
 }

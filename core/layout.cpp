@@ -11,7 +11,7 @@ namespace pgsm::core {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x31304d534750;  // "PGSM01"
-constexpr std::uint32_t kStoreVersion = 1;
+constexpr std::uint32_t kStoreVersion = 2;
 
 constexpr std::uint64_t align(std::uint64_t bytes) noexcept {
     return (bytes + kUnitBytes - 1) / kUnitBytes * kUnitBytes;

@@ -104,13 +104,15 @@ NestTexts unpack_nest(std::string_view packed) noexcept {
     return nest;
 }
 
+std::string_view bare_nest(std::string_view packed, char* out) noexcept {
+    const NestTexts nest = unpack_nest(packed);
+    return {out, pack_nest({nest.parent_queryid, nest.planid, {}, {}}, out, kBareNest)};
+}
+
 std::size_t pack_notes(const Notes& notes, char* out, std::size_t cap) noexcept {
     Packer packer{out, cap};
-    const auto sqlcode_len = static_cast<std::uint8_t>(std::min<std::size_t>(notes.sqlcode.size(), 5));
     const auto message_len = static_cast<std::uint16_t>(std::min<std::size_t>(notes.message.size(), 1024));
     packer.value(message_len);
-    packer.value(sqlcode_len);
-    packer.bytes(notes.sqlcode.substr(0, sqlcode_len));
     packer.bytes(notes.message.substr(0, message_len));
     packer.bytes(notes.comments);
     return packer.len();
@@ -119,8 +121,6 @@ std::size_t pack_notes(const Notes& notes, char* out, std::size_t cap) noexcept 
 Notes unpack_notes(std::string_view packed) noexcept {
     Notes notes{};
     const auto message_len = take<std::uint16_t>(packed);
-    const auto sqlcode_len = take<std::uint8_t>(packed);
-    notes.sqlcode = take(packed, sqlcode_len);
     notes.message = take(packed, message_len);
     notes.comments = packed;
     return notes;

@@ -65,23 +65,19 @@ void add(Store store, Entry& entry, const Sample& sample, std::uint32_t cell) no
     static_cast<void>(add_cell(store, entry, cell));
 }
 
-Ref intern(Store store, std::string_view text, TextUse use) noexcept {
-    if (text.empty()) return 0;
-    Header& header = store.header();
-    Ref ref = text_intern(store.base, header.texts, text, use);
-    // Released buckets may still hold texts: taking some of their entries apart makes room.
-    while (ref == 0 && reclaim(store, 64) != 0) ref = text_intern(store.base, header.texts, text, use);
-    if (ref == 0) ++header.usage.texts_missing;
-    return ref;
-}
-
 /// The same statement in the bucket before: its texts are at hand, without looking at them.
 const Entry* previous_entry(Store store, const Key& key) noexcept {
     const Header& header = store.header();
     return header.buckets < 2 ? nullptr : find(store, store.bucket(header.buckets - 2).seq, key);
 }
 
-Entry* make_entry(Store store, Bucket& bucket, const Key& key, const Description& from,
+/// What an execution or error adds to its entry's weight.
+double added_weight(const Identity& identity, const Sample& sample) noexcept {
+    return (identity.flags & kError) != 0 ? static_cast<double>(sample.hot().exec.count)
+                                          : sample.hot().exec.total;
+}
+
+Entry* make_entry(Store store, Bucket& bucket, const Key& key, const Description& from, const Sample& sample,
                   std::int64_t now_us) noexcept {
     const Ref block = take_block(store, bucket, sizeof(Entry));
     if (block == 0) return nullptr;
@@ -93,23 +89,20 @@ Entry* make_entry(Store store, Bucket& bucket, const Key& key, const Description
     entry.bucket_seq = bucket.seq;
     entry.userid = from.identity.userid;
     entry.dbid = from.identity.dbid;
-    entry.floor = bucket.floor;
     entry.flags = from.flags;
     set_command(entry, from.cmd_type);
-    set_elevel(entry, from.elevel);
-    entry.session = intern(store, from.session, TextUse::session_name);
-    entry.nest = intern(store, from.nest, TextUse::ordinary);
-    entry.text = intern(store, from.query, TextUse::ordinary);
-    entry.relations = intern(store, from.relations, TextUse::ordinary);
-    entry.notes = intern(store, from.notes, TextUse::ordinary);
+    set_elevel(entry, from.identity.elevel);
+    entry.floor = is_error(entry) ? bucket.error_floor : bucket.floor;
+    if (is_error(entry)) entry.sqlstate = from.identity.sqlstate;
+    give_texts(store, entry, from, added_weight(from.identity, sample));
     link_entry(store, bucket, entry);
     return &entry;
 }
 
 /// Whether an entry of the same statement in the next bucket can take over its texts.
 bool has_texts(const Entry& entry, bool normalized) noexcept {
-    if ((entry.flags & kError) != 0) return false;
     // A text that found no room then may find it now: its owner is asked for it.
+    if ((entry.flags & (kError | kTextMissing)) != 0) return false;
     if (entry.text == 0 || entry.session == 0) return false;
     if ((entry.flags & (kHasParent | kHasPlan)) != 0 && entry.nest == 0) return false;
     return ((entry.flags & kNormalizedText) != 0) == normalized;
@@ -142,19 +135,16 @@ Entry* copy_entry_of_before(Store store, Bucket& bucket, const Key& key, bool no
     entry.text = before->text;
     entry.relations = before->relations;
     entry.notes = before->notes;
-    for (const Ref text : {entry.session, entry.nest, entry.text, entry.relations, entry.notes})
-        text_add_ref(store.base, text);
+    for (const Ref text : texts_of(entry)) text_add_ref(store.base, text);
     link_entry(store, bucket, entry);
     return &entry;
 }
 
-/// Adds a sample that no entry of its own can take to the residual entry of its owner.
-Status fold_sample(Store store, Bucket& bucket, std::uint32_t userid, std::uint32_t dbid,
-                   const Sample& sample, std::uint32_t cell) noexcept {
+/// Adds a sample that no entry of its own can take to a residual entry that is there.
+Status fold_sample(Store store, Bucket& bucket, const ResidualKey& key, const Sample& sample,
+                   std::uint32_t cell) noexcept {
     Header& header = store.header();
-    Entry* residual = find_residual(store, bucket, userid, dbid);
-    for (Ref at = bucket.first_residual; residual == nullptr && at != 0; at = store.entry(at)->hash_next)
-        residual = store.entry(at);
+    Entry* residual = shared_residual(store, bucket, key);
     if (residual != nullptr && ensure_parts(store, bucket, *residual, sample, cell)) {
         add(store, *residual, sample, cell);
         ++header.usage.samples_folded;
@@ -208,25 +198,26 @@ Status record(Store store, const Key& key, const Description* description, bool 
         if (entry == nullptr) return Status::kNeedsDescription;
     }
     if (entry == nullptr) {
-        entry = make_entry(store, bucket, key, *description, now_us);
+        entry = make_entry(store, bucket, key, *description, sample, now_us);
         while (entry == nullptr && evict(store, bucket, nullptr))
-            entry = make_entry(store, bucket, key, *description, now_us);
+            entry = make_entry(store, bucket, key, *description, sample, now_us);
         if (entry == nullptr)
-            return fold_sample(store, bucket, description->identity.userid, description->identity.dbid,
-                               sample, cell);
+            return fold_sample(store, bucket, residual_key(description->identity), sample, cell);
+    } else if (description != nullptr && texts_due(store, *entry)) {
+        give_texts(store, *entry, *description, added_weight(description->identity, sample));
     }
     if (ensure_parts(store, bucket, *entry, sample, cell)) {
         add(store, *entry, sample, cell);
         return Status::kOk;
     }
-    return fold_sample(store, bucket, entry->userid, entry->dbid, sample, cell);
+    return fold_sample(store, bucket, residual_key(*entry), sample, cell);
 }
 
-void set_notes(Store store, Entry& entry, std::string_view notes, std::uint8_t elevel) noexcept {
-    const Ref made = intern(store, notes, TextUse::ordinary);
+void set_notes(Store store, Entry& entry, std::string_view notes) noexcept {
+    const Ref made = text_intern(store.base, store.header().texts, notes, TextUse::ordinary);
+    if (made == 0 && !notes.empty()) return;
     text_release(store.base, store.header().texts, entry.notes);
     entry.notes = made;
-    set_elevel(entry, elevel);
 }
 
 }  // namespace pgsm::core

@@ -8,15 +8,13 @@ namespace pgsm::core {
 namespace {
 
 std::uint64_t spare_bytes(Store store) noexcept {
-    // fold_entry() builds cells in the block of the entry that it folds, if they fit; else it needs new
+    // merge_entry() builds cells in the block of the entry that it frees, if they fit; else it needs new
     // memory, once for each residual entry that takes in another one. Set by the configuration alone, so that
     // it does not matter what happens between copy_bytes() and the copy.
     constexpr std::uint64_t kNone = 64;
     if (cells_bytes(store) <= sizeof(Entry)) return kNone;
-    const Header& header = store.header();
-    const std::uint64_t pairs = heap_total_bytes(header.heap) / heap_cost(sizeof(Entry)) / 2;
-    return std::min(pairs, std::uint64_t{header.ring_slots} * kMaxResiduals) * heap_cost(cells_bytes(store)) +
-           kNone;
+    const std::uint64_t pairs = heap_total_bytes(store.header().heap) / heap_cost(sizeof(Entry)) / 2;
+    return pairs * heap_cost(cells_bytes(store)) + kNone;
 }
 
 void copy_block(Store from, Store to, Ref ref, std::uint32_t bytes) noexcept {
@@ -38,15 +36,16 @@ struct ColumnSetter {
 void fill_texts(Store store, const Entry& entry, Row& row) noexcept {
     const ColumnSetter set{row};
     const SessionNames names = unpack_session(store.text(entry.session));
-    row.username = names.user;
-    row.datname = names.database;
-    const bool residual = (entry.flags & kResidual) != 0;
+    const bool residual = is_residual(entry);
+    row.username = residual && entry.userid == 0 ? kOtherUsers : names.user;
+    row.datname = residual && entry.dbid == 0 ? kOtherDatabases : names.database;
     row.client_ip = residual ? kLoopbackAddress : names.address;
     set.text(Column::application_name, row.application_name,
              residual ? std::string_view{} : names.application);
-    set.text(Column::relations, row.relations, store.text(entry.relations));
+    set.text(Column::relations, row.relations,
+             is_error(entry) ? std::string_view{} : store.text(entry.relations));
 
-    row.query = residual ? std::string_view{"<other statements>"} : store.text(entry.text);
+    row.query = residual ? kOtherStatements : store.text(entry.text);
     if (row.query.empty()) row.query = "Query string not available";
 
     const NestTexts nest = unpack_nest(store.text(entry.nest));
@@ -61,7 +60,8 @@ void fill_texts(Store store, const Entry& entry, Row& row) noexcept {
 
     const Notes notes = unpack_notes(store.text(entry.notes));
     set.text(Column::comments, row.comments, notes.comments);
-    set.text(Column::sqlcode, row.sqlcode, notes.sqlcode);
+    row.sqlcode = is_error(entry) ? entry.sqlstate : 0;
+    set.null(Column::sqlcode, !is_error(entry) || (residual && entry.sqlstate == 0));
     set.text(Column::message, row.message, notes.message);
 }
 
@@ -119,49 +119,6 @@ void touch_pages(Store copy) noexcept {
         for (std::uint64_t at = std::uint64_t{heap->first} * kUnitBytes; at < end; at += kPageBytes)
             copy.base[at] = std::byte{0};
     }
-}
-
-void fold_rest(Store copy, Bucket& bucket, std::uint32_t top, std::span<Ref> scratch) noexcept {
-    std::size_t n = 0;
-    for (Ref at = bucket.first_entry; at != 0 && n < scratch.size(); at = copy.entry(at)->list_next)
-        if ((copy.entry(at)->flags & kResidual) == 0) scratch[n++] = at;
-    const std::size_t kept = std::min<std::size_t>(top, n);
-    const auto more_time = [copy](Ref a, Ref b) noexcept {
-        const Entry& left = *copy.entry(a);
-        const Entry& right = *copy.entry(b);
-        // A time that is no number counts as none: std::sort must not meet what has no order.
-        const double left_ms = left.hot.exec.total > 0 ? left.hot.exec.total : 0;
-        const double right_ms = right.hot.exec.total > 0 ? right.hot.exec.total : 0;
-        if (left_ms != right_ms) return left_ms > right_ms;
-        return left.queryid != right.queryid ? left.queryid < right.queryid : left.identity < right.identity;
-    };
-    if (kept < n)
-        std::nth_element(scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(kept),
-                         scratch.begin() + static_cast<std::ptrdiff_t>(n), more_time);
-    for (std::size_t i = kept; i < n; ++i)
-        static_cast<void>(fold_entry(copy, bucket, *copy.entry(scratch[i])));
-
-    // The list anew: the kept ones by query id, then the residuals.
-    const auto by_queryid = [copy](Ref a, Ref b) noexcept {
-        const Entry& left = *copy.entry(a);
-        const Entry& right = *copy.entry(b);
-        return left.queryid != right.queryid ? left.queryid < right.queryid : left.identity < right.identity;
-    };
-    std::sort(scratch.begin(), scratch.begin() + static_cast<std::ptrdiff_t>(kept), by_queryid);
-    Ref* link = &bucket.first_entry;
-    for (std::size_t i = 0; i < kept; ++i) {
-        *link = scratch[i];
-        link = &copy.entry(scratch[i])->list_next;
-        bucket.last_entry = scratch[i];
-    }
-    bucket.entries = static_cast<std::uint32_t>(kept);
-    for (Ref at = bucket.first_residual; at != 0; at = copy.entry(at)->hash_next) {
-        *link = at;
-        link = &copy.entry(at)->list_next;
-        bucket.last_entry = at;
-        ++bucket.entries;
-    }
-    *link = 0;
 }
 
 void fill_row(Store store, const Bucket& bucket, const Entry& entry, std::int64_t exported_at_us,

@@ -33,10 +33,22 @@ bool copy_text_piece(Store from, Store to, Ref& at) noexcept;
 /// takes as long as the copying, and nobody shall wait for that under the lock. Lock: none.
 void touch_pages(Store copy) noexcept;
 
-/// Adds everything but the `top` entries of most execution time to residual entries, in a private copy.
-/// `scratch` has room for bucket.entries references. The bucket's list is then: the top ones by query id, as
-/// an index on it likes them, then the residual entries.
+/// What a row shows in the place of a text and of names that it has not.
+constexpr std::string_view kOtherStatements = "<other statements>";
+constexpr std::string_view kOtherUsers = "<other users>";
+constexpr std::string_view kOtherDatabases = "<other databases>";
+
+// fold_rest.cpp
+
+/// Adds everything but the `top` executions of most time, and a third as many of the most frequent errors and
+/// warnings, to residual entries, in a private copy. Half of either is shared out to the users, so that
+/// nobody's heaviest fall behind another's many. `scratch` has room for bucket.entries references. The
+/// bucket's list is then: the kept ones by query id, as an index on it likes them, then the residual entries,
+/// as many as there are users, databases and kinds, those of a user no more than kMaxResidualsOfUser.
 void fold_rest(Store copy, Bucket& bucket, std::uint32_t top, std::span<Ref> scratch) noexcept;
+constexpr std::uint32_t top_errors(std::uint32_t top) noexcept { return top / 3 + (top % 3 != 0); }
+
+// snapshot.cpp
 
 /// A row. Its texts point into the store. `exported_at_us`: kLive for rows that are not exported.
 void fill_row(Store store, const Bucket& bucket, const Entry& entry, std::int64_t exported_at_us,

@@ -49,6 +49,7 @@ struct Bucket {
     std::uint32_t residuals;
     bool exported;             ///< the glue's: its export has committed, only older snapshots still need it
     float floor;               ///< greatest weight that was evicted: what a new entry starts with
+    float error_floor;         ///< the same of errors and warnings
     std::uint64_t used_bytes;  ///< of the entry heap
 };
 static_assert(ShmemPod<Bucket>);
@@ -60,10 +61,21 @@ struct Usage {
     std::uint64_t calls_lost;       ///< neither kept nor folded, or given up with their bucket
     std::uint64_t statements_lost;  ///< entries given up with their bucket
     std::uint64_t buckets_lost;     ///< buckets given up before they were exported
-    std::uint64_t texts_missing;    ///< texts for which there was no room
+    std::uint64_t texts_missing;    ///< entries one of whose texts found no room, or lost it
     std::uint64_t cells_lost;       ///< histogram counts for which there was no room
     std::uint64_t evictions;        ///< times that room was made
 };
+
+/// What the last look for room in the full text arena found out (text_room.cpp). Exclusive store lock; a
+/// reader that meets half of it only asks once too often or too seldom.
+struct TextRation {
+    static constexpr std::uint32_t kUserSlots = 1024;
+
+    std::uint32_t bucket_seq;             ///< it is about this bucket; of another it says nothing
+    float floor;                          ///< of the users below a text of no greater weight finds no room
+    std::uint64_t over[kUserSlots / 64];  ///< users, by hash, whose texts take more than their share
+};
+static_assert(ShmemPod<TextRation>);
 
 struct Header {
     std::uint64_t magic;
@@ -84,6 +96,7 @@ struct Header {
     std::uint64_t spare_next;     ///< private copies only: next free byte behind the copied region
     std::uint64_t spare_end;
     Usage usage;
+    TextRation ration;
     Heap heap;
     TextArena texts;
 };
@@ -155,26 +168,68 @@ Status record(Store store, const Key& key, const Description* description, bool 
               const Sample& sample, std::uint32_t cell, std::int64_t now_us) noexcept;
 constexpr std::uint32_t kNoCell = UINT32_MAX;
 
-/// Replaces the notes of an entry (an error row shows its latest message). Lock: exclusive.
-void set_notes(Store store, Entry& entry, std::string_view notes, std::uint8_t elevel) noexcept;
+/// Replaces the notes of an entry (an error row shows its latest message); those for which there is no room
+/// leave the ones before. Lock: exclusive.
+void set_notes(Store store, Entry& entry, std::string_view notes) noexcept;
+
+// text_room.cpp
+
+/// Gives an entry the texts of its description that it lacks, and takes room for them from entries of the
+/// running bucket that have less claim to it. `added`: what the entry is about to weigh more. Lock:
+/// exclusive.
+void give_texts(Store store, Entry& entry, const Description& from, double added) noexcept;
+
+/// Whether an entry of the running bucket with kTextMissing may hope for its texts now. Lock: shared.
+bool find_texts_due(Store store, const Entry& entry) noexcept;
+inline bool texts_due(Store store, const Entry& entry) noexcept {
+    return (entry.flags & kTextMissing) != 0 && find_texts_due(store, entry);
+}
 
 // evict.cpp
 
-/// Moves the entries of least weight of the running bucket, about one in sixteen, into residual entries.
-/// False when nothing could be moved. `keep` stays. Lock: exclusive.
+/// Moves entries of least weight of the running bucket into residual entries: about one in sixteen of the
+/// executions, or of the errors and warnings where those are more than an eighth of all. So neither takes the
+/// other's room. False when nothing could be moved. `keep` stays. Lock: exclusive.
 bool evict(Store store, Bucket& bucket, const Entry* keep) noexcept;
 
-/// The residual entry of a user and database, or nullptr.
-Entry* find_residual(Store store, const Bucket& bucket, std::uint32_t userid, std::uint32_t dbid) noexcept;
+// residual.cpp
 
-/// Most residual entries of a bucket; small stores have fewer. What belongs to nobody's goes to the newest.
+/// What the entries have in common that one residual entry stands for. What is nobody's has userid 0, and
+/// dbid 0 where it is of several databases; sqlstate 0 of errors: of several classes.
+struct ResidualKey {
+    std::uint32_t userid;
+    std::uint32_t dbid;
+    std::uint32_t sqlstate;  ///< class
+    std::uint8_t elevel;
+    std::uint8_t flags;  ///< kTopLevel, kError
+    friend bool operator==(const ResidualKey&, const ResidualKey&) = default;
+};
+ResidualKey residual_key(const Entry& entry) noexcept;
+ResidualKey residual_key(const Identity& identity) noexcept;
+
+/// Most residual entries of a bucket; small stores have fewer. Whoever comes when there are too many, or has
+/// too many of his own, is added to those that are nobody's.
 constexpr std::uint32_t kMaxResiduals = 256;
+constexpr std::uint32_t kMaxResidualsOfUser = 64;
 
-/// Adds `from` to the residual entry of its owner, or turns it into that entry when there is none.
-/// `from` is out of its hash chain (in a private copy there are none) and must leave the bucket's list
-/// afterwards, unless it became the residual (returns true then). Its memory is gone or belongs to the
-/// residual.
+Entry* find_residual(Store store, const Bucket& bucket, const ResidualKey& key) noexcept;
+
+/// A residual entry that is there and can take what belongs to `key`. Where it must, it widens what an entry
+/// stands for, up to all of a level inside or outside of other statements. Null when there is none of these.
+Entry* shared_residual(Store store, Bucket& bucket, const ResidualKey& key) noexcept;
+
+/// Adds `from` to the residual entry of its key, or turns it into that entry when there is none. `bucket` may
+/// be one that has ended, as long as `from` is accounted to it (used_bytes). `from` is out of its hash chain
+/// (in a private copy there are none) and must leave the bucket's list afterwards, unless it became the
+/// residual (returns true then). Its memory is gone or belongs to the residual.
 bool fold_entry(Store store, Bucket& bucket, Entry& from) noexcept;
+
+/// Turns an entry that is out of its hash chain into the residual one of `key`, in no list of such yet.
+void make_residual(Store store, Entry& entry, const ResidualKey& key) noexcept;
+
+/// Adds all that `from` has counted to `into`, another entry of the same bucket, and frees it. Names of its
+/// session are left to `into` where it has none and they fit; other texts are let go. Lock: exclusive.
+void merge_entry(Store store, Bucket& bucket, Entry& into, Entry& from) noexcept;
 
 /// Gives an entry the parts and cells that `sample` needs, evicting others for them. False when there is no
 /// room: no count has changed then, though some parts may be there already. Lock: exclusive.
@@ -185,6 +240,11 @@ bool ensure_parts(Store store, Bucket& bucket, Entry& entry, const Sample& sampl
 Ref take_block(Store store, Bucket& bucket, std::uint32_t bytes) noexcept;
 void give_block(Store store, Bucket* bucket, Ref block) noexcept;
 void free_entry(Store store, Bucket* bucket, Entry& entry) noexcept;
+/// Lets go of all texts of an entry but the names of its session.
+void drop_texts(Store store, Entry& entry) noexcept;
+inline bool is_private_copy(Store store) noexcept { return store.header().spare_end != 0; }
+/// A bucket may fill half of the store, so that the bucket before can wait for its export with as much.
+inline std::uint64_t bucket_limit(Store store) noexcept { return heap_total_bytes(store.header().heap) / 2; }
 std::uint32_t cells_bytes(Store store) noexcept;
 
 /// Makes `block` the cells of an entry, with the inline counts in it. `block` may be the memory of another

@@ -23,6 +23,8 @@ const TextHeader* header_of(const std::byte* base, Ref text) noexcept {
     return reinterpret_cast<const TextHeader*>(base + std::uint64_t{text} * kUnitBytes);
 }
 
+constexpr std::uint32_t kLent = 1u << 31;  ///< of references: all of them were lent
+
 Ref* chain(std::byte* base, const TextArena& arena, std::uint32_t hash) noexcept {
     return reinterpret_cast<Ref*>(base + arena.heads_offset) + (hash & arena.heads_mask);
 }
@@ -65,6 +67,10 @@ Ref text_intern(std::byte* base, TextArena& arena, std::string_view text, TextUs
     return made;
 }
 
+std::uint64_t text_cost(std::size_t len) noexcept {
+    return std::uint64_t{heap_cost(sizeof(TextHeader))} + (len + kUnitBytes - 1) / kUnitBytes * kUnitBytes;
+}
+
 void text_add_ref(std::byte* base, Ref text) noexcept {
     if (text != 0) ++header_of(base, text)->references;
 }
@@ -72,12 +78,35 @@ void text_add_ref(std::byte* base, Ref text) noexcept {
 void text_release(std::byte* base, TextArena& arena, Ref text) noexcept {
     if (text == 0) return;
     TextHeader* header = header_of(base, text);
-    if (--header->references != 0) return;
+    if ((--header->references & ~kLent) != 0) return;
     Ref* link = chain(base, arena, header->hash);
     while (*link != text) link = &header_of(base, *link)->next;
     *link = header->next;
     heap_free(base, arena.heap, text);
     --arena.texts;
+}
+
+std::uint32_t text_bytes(const std::byte* base, Ref text) noexcept {
+    return text == 0 ? 0 : heap_block_bytes(base, text);
+}
+
+std::uint32_t text_references(const std::byte* base, Ref text) noexcept {
+    return text == 0 ? 0 : header_of(base, text)->references & ~kLent;
+}
+
+void text_lend(std::byte* base, Ref text) noexcept {
+    if (text != 0) --header_of(base, text)->references;
+}
+
+void text_take_back(std::byte* base, Ref text) noexcept {
+    if (text == 0) return;
+    std::uint32_t& references = header_of(base, text)->references;
+    if (references == 0) references = kLent;
+    ++references;
+}
+
+bool text_was_lent(const std::byte* base, Ref text) noexcept {
+    return text != 0 && (header_of(base, text)->references & kLent) != 0;
 }
 
 bool text_holds(const std::byte* base, const TextArena& arena, Ref text) noexcept {

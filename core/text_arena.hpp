@@ -27,8 +27,21 @@ void texts_init(std::byte* base, TextArena& arena, std::uint64_t offset, std::ui
 
 /// Returns a reference that the caller owns, or 0 when there is no room. An empty text is 0, too.
 Ref text_intern(std::byte* base, TextArena& arena, std::string_view text, TextUse use) noexcept;
+/// What a text of `len` bytes takes out of the arena.
+std::uint64_t text_cost(std::size_t len) noexcept;
 void text_add_ref(std::byte* base, Ref text) noexcept;
 void text_release(std::byte* base, TextArena& arena, Ref text) noexcept;
+
+/// What giving up a text that nothing else refers to would free, and how many references there are.
+std::uint32_t text_bytes(const std::byte* base, Ref text) noexcept;
+std::uint32_t text_references(const std::byte* base, Ref text) noexcept;
+
+/// Which texts would go if some of their references went, in three rounds over the same references: lend
+/// each, take each back, look at each. Between the rounds no other call about texts is allowed.
+void text_lend(std::byte* base, Ref text) noexcept;
+void text_take_back(std::byte* base, Ref text) noexcept;
+/// Whether all references were lent. Then they must be released.
+bool text_was_lent(const std::byte* base, Ref text) noexcept;
 
 /// Whether `text` is 0 or a text by the looks of it: its block is one in use and as long as the text says.
 bool text_holds(const std::byte* base, const TextArena& arena, Ref text) noexcept;

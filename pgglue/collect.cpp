@@ -40,20 +40,23 @@ TimestampTz coarse_now() {
 #endif
 }
 
+enum class Known : uint8 { no, counted, counted_without_text };
+
 /// The common case: the entry is there, with all the parts it needs.
-bool record_known(core::Store store, const core::Key& key, const Execution& execution, TimestampTz now) {
-    bool done = false;
+Known record_known(core::Store store, const core::Key& key, const Execution& execution, TimestampTz now) {
+    Known known = Known::no;
     lock_store_shared();
     if (!core::rotation_due(store, now)) {
         core::Entry* entry = core::find(store, store.running().seq, key);
         if (entry != nullptr) {
             SpinLockAcquire(entry_lock(*entry));
-            done = core::try_apply(store, *entry, execution.sample, execution.cell);
+            const bool done = core::try_apply(store, *entry, execution.sample, execution.cell);
             SpinLockRelease(entry_lock(*entry));
+            if (done) known = core::texts_due(store, *entry) ? Known::counted_without_text : Known::counted;
         }
     }
     unlock_store();
-    return done;
+    return known;
 }
 
 struct Outcome {
@@ -77,7 +80,7 @@ Outcome record_exclusive(core::Store store, const core::Key& key, const core::De
                                   execution.sample, execution.cell, now);
     if (!notes.empty() && outcome.status == core::Status::kOk) {
         core::Entry* entry = core::find(store, store.running().seq, key);
-        if (entry != nullptr) core::set_notes(store, *entry, notes, execution.elevel);
+        if (entry != nullptr) core::set_notes(store, *entry, notes);
     }
     unlock_store();
     return outcome;
@@ -114,7 +117,6 @@ core::Description describe(const Execution& execution, const StatementText& text
     if (!text.has_pgsm_query_id) description.flags |= core::kNoQueryId;
     if (pgsm_normalized_query) description.flags |= core::kNormalizedText;
     description.cmd_type = execution.cmd_type;
-    description.elevel = execution.elevel;
     return description;
 }
 
@@ -164,9 +166,13 @@ std::string_view relations_of(const Execution& execution) {
     return text_from_catalogs(name_relations, execution);
 }
 
-/// Makes the texts of a new entry and records into it.
-Outcome record_new(core::Store store, const core::Key& key, const Execution& execution, TimestampTz now,
-                   uint32 keep) {
+/// Makes the texts of an entry and calls `use(description)`. Allocates in the scratch context, which may hold
+/// what the execution refers to: it is emptied unless the text does.
+template <typename Use>
+void with_description(const Execution& execution, Use use) {
+    // After a utility statement any context may be current, one of a transaction that has just ended
+    // included.
+    MemoryContext old = MemoryContextSwitchTo(scratch_context());
     const StatementText text = execution.text != nullptr
                                    ? *execution.text
                                    : statement_text(execution.queryid, own_slice(execution.slice, execution.around != nullptr ? *execution.around : SourceSlice{}),
@@ -181,9 +187,19 @@ Outcome record_new(core::Store store, const core::Key& key, const Execution& exe
     if (pgsm_extract_comments) {
         const Size len = core::extract_comments(text.text, comments, text_encoding());
         if (len != 0)
-            description.notes = {notes, core::pack_notes({{}, {}, {comments, len}}, notes, sizeof notes)};
+            description.notes = {notes, core::pack_notes({{}, {comments, len}}, notes, sizeof notes)};
     }
-    return record_exclusive(store, key, &description, execution, now, keep, {});
+    use(description);
+    MemoryContextSwitchTo(old);
+    if (execution.text == nullptr) MemoryContextReset(scratch_context());
+}
+
+/// For a statement that has run on without its text.
+void give_texts(core::Store store, const core::Key& key, const core::Description& description) {
+    lock_store_exclusive();
+    core::Entry* entry = core::find(store, store.running().seq, key);
+    if (entry != nullptr && core::texts_due(store, *entry)) core::give_texts(store, *entry, description, 0);
+    unlock_store();
 }
 
 void wake_if_needed(const Outcome& outcome, TimestampTz now) {
@@ -200,8 +216,8 @@ void identify(core::Identity& identity, bool toplevel, int64 parent_queryid) {
     identity.userid = session.userid;
     identity.dbid = MyDatabaseId;
     identity.session_hash = session.hash;
-    identity.flags = toplevel ? core::kTopLevel : 0;
-    if (parent_queryid != 0) identity.flags |= core::kHasParent;
+    core::set_kind(identity, static_cast<uint8>((toplevel ? core::kTopLevel : 0) |
+                                                (parent_queryid != 0 ? core::kHasParent : 0)));
     identity.parent_queryid = parent_queryid;
     identity.planid = 0;
 }
@@ -297,21 +313,22 @@ void record_execution(const Execution& execution) {
     const core::Key key{execution.queryid, core::identity_hash(execution.identity)};
     // What has its text has not been seen for a while, if ever.
     const bool described = execution.text != nullptr;
-    if (described || !record_known(s, key, execution, now)) {
+    const Known known = described ? Known::no : record_known(s, key, execution, now);
+    if (known == Known::no) {
         const uint32 keep = ended_buckets_to_keep();
         Outcome outcome{core::Status::kNeedsDescription, false, false, 0};
         if (!described) outcome = record_exclusive(s, key, nullptr, execution, now, keep, {});
         const bool rotated = outcome.rotated;
         if (outcome.status == core::Status::kNeedsDescription) {
-            // After a utility statement any context may be current, one of a transaction that has just ended
-            // included.
-            MemoryContext old = MemoryContextSwitchTo(scratch_context());
-            outcome = record_new(s, key, execution, now, keep);
-            MemoryContextSwitchTo(old);
-            if (execution.text == nullptr) MemoryContextReset(scratch_context());
+            with_description(execution, [&](const core::Description& description) {
+                outcome = record_exclusive(s, key, &description, execution, now, keep, {});
+            });
         }
         outcome.rotated |= rotated;
         wake_if_needed(outcome, now);
+    } else if (known == Known::counted_without_text) {
+        with_description(execution,
+                         [&](const core::Description& description) { give_texts(s, key, description); });
     }
     if (!execution.plan.empty() || execution.text != nullptr) MemoryContextReset(scratch_context());
 }
@@ -336,16 +353,18 @@ int64 find_recorded_queryid(int64 queryid, const SourceSlice& slice, StatementTe
     return known.recorded;
 }
 
-void record_error(const Execution& execution, std::string_view sqlcode, std::string_view message) {
+void record_error(const Execution& execution, int sqlstate, std::string_view message) {
     core::Description description = describe(execution, *execution.text);
+    description.identity.elevel = execution.elevel;
+    description.identity.sqlstate = static_cast<uint32>(sqlstate);
     char comments[core::kCommentsCap];
     char notes[core::kCommentsCap + 128];
     Size comments_len = 0;
     if (pgsm_extract_comments)
         comments_len = core::extract_comments(execution.text->text, comments, text_encoding());
-    const core::Notes packed{sqlcode, message, {comments, comments_len}};
+    const core::Notes packed{message, {comments, comments_len}};
     description.notes = {notes, core::pack_notes(packed, notes, sizeof notes)};
-    const core::Key key{execution.queryid, core::identity_hash(execution.identity)};
+    const core::Key key{execution.queryid, core::identity_hash(description.identity)};
     const TimestampTz now = GetCurrentTimestamp();
     wake_if_needed(record_exclusive(store(), key, &description, execution, now, ended_buckets_to_keep(),
                                     description.notes),

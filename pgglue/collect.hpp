@@ -117,7 +117,7 @@ std::string_view parent_text(const ParentText& parent);
 
 /// Counts an error or a warning, whose text has been made: no catalog, no error, no allocation that can fail.
 /// Exclusive store lock.
-void record_error(const Execution& execution, std::string_view sqlcode, std::string_view message);
+void record_error(const Execution& execution, int sqlstate, std::string_view message);
 
 /// True when a plan touches a relation at all.
 bool touches_relations(const PlannedStmt* plan);

@@ -191,6 +191,10 @@ Datum cells_joined_datum(const DatumContext&, const core::ResponseCells& cells) 
     return plain_text({joined, static_cast<std::size_t>(end - joined)});
 }
 
+Datum sqlstate_datum(uint32 sqlstate) {
+    return plain_text({unpack_sql_state(static_cast<int>(sqlstate)), 5});
+}
+
 Datum inet_datum(const core::ClientAddress& address) {
     const core::ClientAddress& shown = address.family == 0 ? core::kLoopbackAddress : address;
     inet* value = static_cast<inet*>(palloc0(sizeof(inet)));

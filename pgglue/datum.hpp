@@ -34,6 +34,8 @@ Datum cells_datum(const DatumContext& ctx, const core::ResponseCells& cells);
 /// The counts as one text, separated by commas.
 Datum cells_joined_datum(const DatumContext& ctx, const core::ResponseCells& cells);
 
+Datum sqlstate_datum(uint32 sqlstate);
+
 Datum inet_datum(const core::ClientAddress& address);
 
 /// What 2.3's view adds to 0.0.0.0: an IPv4 address as a number; 255.255.255.255 stands for any IPv6 address.

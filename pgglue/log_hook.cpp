@@ -165,7 +165,7 @@ void capture(const ErrorData* error) {
     execution.text = &text;
     execution.elevel = static_cast<uint8>(error->elevel);
     char message[kMessageBytes + 16];
-    record_error(execution, unpack_sql_state(error->sqlerrcode),
+    record_error(execution, error->sqlerrcode,
                  message_of(error, failed, text.has_secret, message, sizeof message));
 }
 

@@ -78,6 +78,7 @@ void return_live_rows(FunctionCallInfo fcinfo, int sql_version) {
     while (const core::Entry* entry = next_entry(cursor, bucket)) {
         CHECK_FOR_INTERRUPTS();
         core::fill_row(copy, *bucket, *entry, core::kLive, row);
+        if (!reads_all && row.userid == InvalidOid) continue;  // of several roles: nobody's own
         if (!reads_all && row.userid != reader) hide_private(row);
         if (!with_texts) drop_texts(row);
         row_to_internal_datums_of(sql_version, row, datum_context(copy, *entry), values, nulls);

@@ -9,16 +9,17 @@ FIELD = {
     "i64": ("std::int64_t", 8, 8), "u32": ("std::uint32_t", 4, 4), "i32": ("std::int32_t", 4, 4),
     "bool": ("bool", 1, 1), "f64": ("double", 8, 8), "ts": ("std::int64_t", 8, 8),
     "text": ("std::string_view", 16, 8), "text_list": ("std::string_view", 16, 8),
-    "inet": ("ClientAddress", 17, 1), "cells": ("ResponseCells", 8 + 8 * 52, 8),
+    "sqlstate": ("std::uint32_t", 4, 4), "inet": ("ClientAddress", 17, 1), "cells": ("ResponseCells", 8 + 8 * 52, 8),
 }
 MOMENTS = ("Moments", 40, 8)
-NOTE = {"ts": "microseconds since 2000-01-01", "text_list": "elements separated by \\n"}
+NOTE = {"ts": "microseconds since 2000-01-01", "sqlstate": "as the server packs it", "text_list": "elements separated by \\n"}
 
 # Expression that makes a Datum out of {}, by (sql, cpp).
 TO_DATUM = {
     ("bigint", "i64"): "Int64GetDatum({})",
     ("oid", "u32"): "ObjectIdGetDatum({})",
     ("text", "text"): "text_datum(ctx, {})",
+    ("text", "sqlstate"): "sqlstate_datum({})",
     ("text[]", "text_list"): "text_list_datum(ctx, {})",
     ("text[]", "cells"): "cells_datum(ctx, {})",
     ("integer", "i32"): "Int32GetDatum({})",

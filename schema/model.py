@@ -14,7 +14,8 @@ ROLES = ("count", "total", "min", "max", "mean", "stddev")
 ROLE_MERGE = {"count": "sum", "total": "sum", "min": "min", "max": "max", "mean": "mean", "stddev": "stddev"}
 MERGES = ("sum", "min", "max", "mean", "stddev", "cells", "first", "last")
 PAIRS = {
-    ("bigint", "i64"), ("oid", "u32"), ("text", "text"), ("text[]", "text_list"), ("text[]", "cells"),
+    ("bigint", "i64"), ("oid", "u32"), ("text", "text"), ("text", "sqlstate"), ("text[]", "text_list"),
+    ("text[]", "cells"),
     ("integer", "i32"), ("boolean", "bool"), ("double precision", "f64"), ("numeric", "i64"),
     ("timestamp with time zone", "ts"), ("inet", "inet"),
 }

@@ -5,15 +5,15 @@ pgsm_by_age (place in the group, most time and newest bucket first), pgsm_<famil
 group), pgsm_bucket and pgsm_exported_at (of the whole hour); c.cells are the group's histogram cells.
 """
 
-# What keeps two rows of a bucket apart, as core::Identity and the query id do; rows of errors stay apart from
-# those of executions.
-KEY = ("userid", "dbid", "client_ip", "application_name", "queryid", "top_queryid", "planid", "toplevel")
+# What keeps two rows of a bucket apart, as core::Identity and the query id do.
+KEY = ("userid", "dbid", "client_ip", "application_name", "queryid", "top_queryid", "planid", "toplevel", "elevel",
+       "sqlcode")
 HOUR = {"bucket": "min(m.pgsm_bucket)", "bucket_start_time": "{hour}", "exported_at": "max(m.pgsm_exported_at)"}
 
 
 def key(spec) -> list:
     names = {c.name for c in spec.columns}
-    return [f"m.{name}" for name in KEY if name in names] + (["m.elevel > 0"] if "elevel" in names else [])
+    return [f"m.{name}" for name in KEY if name in names]
 
 
 def families(spec) -> dict:

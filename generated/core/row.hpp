@@ -124,7 +124,7 @@ struct Row {
     std::int32_t cmd_type; // code
     std::string_view cmd_type_text; // name
     std::int32_t elevel; // code
-    std::string_view sqlcode; // SQLSTATE
+    std::uint32_t sqlcode; // as the server packs it
     std::string_view message; // text
     std::int64_t calls; // count
     double total_exec_time; // ms
@@ -181,7 +181,7 @@ struct Row {
     bool is_null[kAllColumnCount]; // by Column
 };
 static_assert(std::is_trivially_copyable_v<Row> && std::is_standard_layout_v<Row>);
-static_assert(sizeof(Row) == 1192);
+static_assert(sizeof(Row) == 1176);
 static_assert(offsetof(Row, bucket) == 0);
 static_assert(offsetof(Row, bucket_start_time) == 8);
 static_assert(offsetof(Row, userid) == 16);
@@ -203,61 +203,61 @@ static_assert(offsetof(Row, relations) == 208);
 static_assert(offsetof(Row, cmd_type) == 224);
 static_assert(offsetof(Row, cmd_type_text) == 232);
 static_assert(offsetof(Row, elevel) == 248);
-static_assert(offsetof(Row, sqlcode) == 256);
-static_assert(offsetof(Row, message) == 272);
-static_assert(offsetof(Row, calls) == 288);
-static_assert(offsetof(Row, total_exec_time) == 296);
-static_assert(offsetof(Row, min_exec_time) == 304);
-static_assert(offsetof(Row, max_exec_time) == 312);
-static_assert(offsetof(Row, mean_exec_time) == 320);
-static_assert(offsetof(Row, stddev_exec_time) == 328);
-static_assert(offsetof(Row, rows) == 336);
-static_assert(offsetof(Row, shared_blks_hit) == 344);
-static_assert(offsetof(Row, shared_blks_read) == 352);
-static_assert(offsetof(Row, shared_blks_dirtied) == 360);
-static_assert(offsetof(Row, shared_blks_written) == 368);
-static_assert(offsetof(Row, local_blks_hit) == 376);
-static_assert(offsetof(Row, local_blks_read) == 384);
-static_assert(offsetof(Row, local_blks_dirtied) == 392);
-static_assert(offsetof(Row, local_blks_written) == 400);
-static_assert(offsetof(Row, temp_blks_read) == 408);
-static_assert(offsetof(Row, temp_blks_written) == 416);
-static_assert(offsetof(Row, shared_blk_read_time) == 424);
-static_assert(offsetof(Row, shared_blk_write_time) == 432);
-static_assert(offsetof(Row, local_blk_read_time) == 440);
-static_assert(offsetof(Row, local_blk_write_time) == 448);
-static_assert(offsetof(Row, temp_blk_read_time) == 456);
-static_assert(offsetof(Row, temp_blk_write_time) == 464);
-static_assert(offsetof(Row, resp_calls) == 472);
-static_assert(offsetof(Row, cpu_user_time) == 896);
-static_assert(offsetof(Row, cpu_sys_time) == 904);
-static_assert(offsetof(Row, wal_records) == 912);
-static_assert(offsetof(Row, wal_fpi) == 920);
-static_assert(offsetof(Row, wal_bytes) == 928);
-static_assert(offsetof(Row, bucket_done) == 936);
-static_assert(offsetof(Row, plans) == 944);
-static_assert(offsetof(Row, total_plan_time) == 952);
-static_assert(offsetof(Row, min_plan_time) == 960);
-static_assert(offsetof(Row, max_plan_time) == 968);
-static_assert(offsetof(Row, mean_plan_time) == 976);
-static_assert(offsetof(Row, stddev_plan_time) == 984);
-static_assert(offsetof(Row, jit_functions) == 992);
-static_assert(offsetof(Row, jit_generation_time) == 1000);
-static_assert(offsetof(Row, jit_inlining_count) == 1008);
-static_assert(offsetof(Row, jit_inlining_time) == 1016);
-static_assert(offsetof(Row, jit_optimization_count) == 1024);
-static_assert(offsetof(Row, jit_optimization_time) == 1032);
-static_assert(offsetof(Row, jit_emission_count) == 1040);
-static_assert(offsetof(Row, jit_emission_time) == 1048);
-static_assert(offsetof(Row, jit_deform_count) == 1056);
-static_assert(offsetof(Row, jit_deform_time) == 1064);
-static_assert(offsetof(Row, stats_since) == 1072);
-static_assert(offsetof(Row, minmax_stats_since) == 1080);
-static_assert(offsetof(Row, exported_at) == 1088);
-static_assert(offsetof(Row, wal_buffers_full) == 1096);
-static_assert(offsetof(Row, parallel_workers_to_launch) == 1104);
-static_assert(offsetof(Row, parallel_workers_launched) == 1108);
-static_assert(offsetof(Row, is_null) == 1112);
+static_assert(offsetof(Row, sqlcode) == 252);
+static_assert(offsetof(Row, message) == 256);
+static_assert(offsetof(Row, calls) == 272);
+static_assert(offsetof(Row, total_exec_time) == 280);
+static_assert(offsetof(Row, min_exec_time) == 288);
+static_assert(offsetof(Row, max_exec_time) == 296);
+static_assert(offsetof(Row, mean_exec_time) == 304);
+static_assert(offsetof(Row, stddev_exec_time) == 312);
+static_assert(offsetof(Row, rows) == 320);
+static_assert(offsetof(Row, shared_blks_hit) == 328);
+static_assert(offsetof(Row, shared_blks_read) == 336);
+static_assert(offsetof(Row, shared_blks_dirtied) == 344);
+static_assert(offsetof(Row, shared_blks_written) == 352);
+static_assert(offsetof(Row, local_blks_hit) == 360);
+static_assert(offsetof(Row, local_blks_read) == 368);
+static_assert(offsetof(Row, local_blks_dirtied) == 376);
+static_assert(offsetof(Row, local_blks_written) == 384);
+static_assert(offsetof(Row, temp_blks_read) == 392);
+static_assert(offsetof(Row, temp_blks_written) == 400);
+static_assert(offsetof(Row, shared_blk_read_time) == 408);
+static_assert(offsetof(Row, shared_blk_write_time) == 416);
+static_assert(offsetof(Row, local_blk_read_time) == 424);
+static_assert(offsetof(Row, local_blk_write_time) == 432);
+static_assert(offsetof(Row, temp_blk_read_time) == 440);
+static_assert(offsetof(Row, temp_blk_write_time) == 448);
+static_assert(offsetof(Row, resp_calls) == 456);
+static_assert(offsetof(Row, cpu_user_time) == 880);
+static_assert(offsetof(Row, cpu_sys_time) == 888);
+static_assert(offsetof(Row, wal_records) == 896);
+static_assert(offsetof(Row, wal_fpi) == 904);
+static_assert(offsetof(Row, wal_bytes) == 912);
+static_assert(offsetof(Row, bucket_done) == 920);
+static_assert(offsetof(Row, plans) == 928);
+static_assert(offsetof(Row, total_plan_time) == 936);
+static_assert(offsetof(Row, min_plan_time) == 944);
+static_assert(offsetof(Row, max_plan_time) == 952);
+static_assert(offsetof(Row, mean_plan_time) == 960);
+static_assert(offsetof(Row, stddev_plan_time) == 968);
+static_assert(offsetof(Row, jit_functions) == 976);
+static_assert(offsetof(Row, jit_generation_time) == 984);
+static_assert(offsetof(Row, jit_inlining_count) == 992);
+static_assert(offsetof(Row, jit_inlining_time) == 1000);
+static_assert(offsetof(Row, jit_optimization_count) == 1008);
+static_assert(offsetof(Row, jit_optimization_time) == 1016);
+static_assert(offsetof(Row, jit_emission_count) == 1024);
+static_assert(offsetof(Row, jit_emission_time) == 1032);
+static_assert(offsetof(Row, jit_deform_count) == 1040);
+static_assert(offsetof(Row, jit_deform_time) == 1048);
+static_assert(offsetof(Row, stats_since) == 1056);
+static_assert(offsetof(Row, minmax_stats_since) == 1064);
+static_assert(offsetof(Row, exported_at) == 1072);
+static_assert(offsetof(Row, wal_buffers_full) == 1080);
+static_assert(offsetof(Row, parallel_workers_to_launch) == 1088);
+static_assert(offsetof(Row, parallel_workers_launched) == 1092);
+static_assert(offsetof(Row, is_null) == 1096);
 
 /// `value`, or the nearest number that SQL's integer holds.
 constexpr std::int32_t saturated_i32(std::int64_t value) noexcept

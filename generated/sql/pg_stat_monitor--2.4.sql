@@ -299,9 +299,9 @@ CREATE TABLE pg_stat_monitor (
 ) PARTITION BY RANGE (exported_at);
 COMMENT ON COLUMN pg_stat_monitor.bucket IS 'Number of the time bucket; it increases and is never used twice.';
 COMMENT ON COLUMN pg_stat_monitor.bucket_start_time IS 'Start of the bucket, the same instant in every row of the bucket.';
-COMMENT ON COLUMN pg_stat_monitor.userid IS 'Role that ran the statement.';
+COMMENT ON COLUMN pg_stat_monitor.userid IS 'Role that ran the statement; 0 in a residual row that is of several roles.';
 COMMENT ON COLUMN pg_stat_monitor.username IS 'Name of that role when the statement was first seen in the bucket; empty when it could not be known.';
-COMMENT ON COLUMN pg_stat_monitor.dbid IS 'Database in which the statement ran.';
+COMMENT ON COLUMN pg_stat_monitor.dbid IS 'Database in which the statement ran; 0 in a residual row that is of several.';
 COMMENT ON COLUMN pg_stat_monitor.datname IS 'Name of that database when the statement was first seen in the bucket; empty when it could not be known.';
 COMMENT ON COLUMN pg_stat_monitor.client_ip IS 'Address of the client, 127.0.0.1 for Unix sockets and background workers.';
 COMMENT ON COLUMN pg_stat_monitor.pgsm_query_id IS 'Hash of the normalised text without comments and extra white space, equal on every server.';
@@ -318,7 +318,7 @@ COMMENT ON COLUMN pg_stat_monitor.relations IS 'Schema-qualified relations that 
 COMMENT ON COLUMN pg_stat_monitor.cmd_type IS 'Kind of the statement as PostgreSQL''s own number.';
 COMMENT ON COLUMN pg_stat_monitor.cmd_type_text IS 'Kind of the statement in capitals: SELECT, UPDATE, INSERT, DELETE, MERGE, UTILITY.';
 COMMENT ON COLUMN pg_stat_monitor.elevel IS 'Severity of the error or warning that the row counts; 0 for executions.';
-COMMENT ON COLUMN pg_stat_monitor.sqlcode IS 'SQLSTATE of that error or warning.';
+COMMENT ON COLUMN pg_stat_monitor.sqlcode IS 'SQLSTATE of that error or warning; in a residual row its class, as 22000 for 22012.';
 COMMENT ON COLUMN pg_stat_monitor.message IS 'Message of that error or warning.';
 COMMENT ON COLUMN pg_stat_monitor.calls IS 'Number of executions.';
 COMMENT ON COLUMN pg_stat_monitor.total_exec_time IS 'Time spent executing.';
@@ -440,7 +440,6 @@ ALTER TABLE pg_stat_monitor
     ALTER COLUMN application_name SET STORAGE MAIN,
     ALTER COLUMN relations SET STORAGE MAIN,
     ALTER COLUMN cmd_type_text SET STORAGE MAIN,
-    ALTER COLUMN sqlcode SET STORAGE MAIN,
     ALTER COLUMN message SET STORAGE MAIN,
     ALTER COLUMN resp_calls SET STORAGE MAIN;
 
@@ -699,6 +698,8 @@ FROM (
     WHERE s.bucket >= (SELECT r.first_bucket FROM reader AS r)
       AND s.bucket <= (SELECT r.last_bucket FROM reader AS r)
       AND s.exported_at >= (SELECT r.stored_since FROM reader AS r)
+      -- Residual rows of several roles are nobody's own.
+      AND (s.userid IS DISTINCT FROM 0::oid OR (SELECT r.reads_all FROM reader AS r))
 ) AS m
 ORDER BY m.bucket_start_time
 $view$
@@ -785,6 +786,8 @@ FROM (
     WHERE s.bucket >= (SELECT r.first_bucket FROM reader AS r)
       AND s.bucket <= (SELECT r.last_bucket FROM reader AS r)
       AND s.exported_at >= (SELECT r.stored_since FROM reader AS r)
+      -- Residual rows of several roles are nobody's own.
+      AND (s.userid IS DISTINCT FROM 0::oid OR (SELECT r.reads_all FROM reader AS r))
 ) AS m
 ORDER BY m.bucket_start_time
 $view$
@@ -865,6 +868,8 @@ FROM (
     WHERE s.bucket >= (SELECT r.first_bucket FROM reader AS r)
       AND s.bucket <= (SELECT r.last_bucket FROM reader AS r)
       AND s.exported_at >= (SELECT r.stored_since FROM reader AS r)
+      -- Residual rows of several roles are nobody's own.
+      AND (s.userid IS DISTINCT FROM 0::oid OR (SELECT r.reads_all FROM reader AS r))
 ) AS m
 ORDER BY m.bucket_start_time
 $view$
@@ -1016,7 +1021,7 @@ COMMENT ON COLUMN pg_stat_monitor_status.text_bytes_used IS 'Memory for texts in
 COMMENT ON COLUMN pg_stat_monitor_status.texts IS 'Texts in memory.';
 COMMENT ON COLUMN pg_stat_monitor_status.entries_evicted IS 'Entries that were added to a residual row to make room.';
 COMMENT ON COLUMN pg_stat_monitor_status.samples_folded IS 'Executions that went into a residual row at once because there was no room.';
-COMMENT ON COLUMN pg_stat_monitor_status.texts_missing IS 'Entries whose text found no room.';
+COMMENT ON COLUMN pg_stat_monitor_status.texts_missing IS 'Entries whose text found no room, or made room for the text of another.';
 COMMENT ON COLUMN pg_stat_monitor_status.cells_lost IS 'Executions that resp_calls does not show because there was no room for its counters.';
 COMMENT ON COLUMN pg_stat_monitor_status.buckets_lost IS 'Buckets that were given up before they were exported.';
 COMMENT ON COLUMN pg_stat_monitor_status.statements_lost IS 'Statements in those buckets.';

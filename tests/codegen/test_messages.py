@@ -68,7 +68,7 @@ CASES = (
      "double precision, inet, integer, numeric, oid, text, text[], timestamp with time zone)"),
     (swap("cpp: text", "cpp: string"),
      "8: column query: unknown cpp string (known: bool, cells, f64, i32, i64, "
-     "inet, text, text_list, ts, u32)"),
+     "inet, sqlstate, text, text_list, ts, u32)"),
     (swap("cpp: text", "cpp: i64"), "8: column query: no conversion from cpp i64 to sql text"),
     (swap("group: text", "group: words"),
      "9: column query: unknown group words (known: identity, text, error, "

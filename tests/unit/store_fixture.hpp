@@ -74,11 +74,10 @@ struct Statement {
     std::int64_t queryid = 0;
     std::string query, session, nest, relations, notes;
     std::uint8_t flags = kTopLevel;
-    std::uint8_t elevel = 0;
 
     Key key() const { return {queryid, identity_hash(identity)}; }
     Description description() const {
-        return {identity, queryid, queryid + 1, query, session, nest, relations, notes, flags, 1, elevel};
+        return {identity, queryid, queryid + 1, query, session, nest, relations, notes, flags, 1};
     }
 };
 
@@ -98,6 +97,27 @@ inline Statement statement(std::int64_t queryid, std::uint32_t userid = 10, std:
     s.query = "select " + std::to_string(queryid);
     s.session = session_text("user" + std::to_string(userid), "db" + std::to_string(dbid), "app");
     return s;
+}
+
+constexpr std::uint8_t kWarningLevel = 19, kErrorLevel = 21;
+
+/// The same statement, failing or warned about.
+inline Statement failed(Statement s, std::string_view sqlcode, std::uint8_t elevel = kErrorLevel) {
+    s.flags = static_cast<std::uint8_t>((s.flags & kTopLevel) | kError);
+    s.identity.flags = s.flags;
+    s.identity.parent_queryid = 0;
+    s.identity.elevel = elevel;
+    s.identity.sqlstate = make_sqlstate(sqlcode);
+    s.nest.clear();
+    s.relations.clear();
+    char packed[128];
+    s.notes = {packed, pack_notes({"failed with " + std::string(sqlcode), ""}, packed, sizeof packed)};
+    return s;
+}
+
+/// Key of the residual entry that a top-level execution goes to.
+inline ResidualKey executions_of(std::uint32_t userid, std::uint32_t dbid) {
+    return {userid, dbid, 0, 0, kTopLevel};
 }
 
 /// One execution of `ms` that returned a row.

@@ -37,9 +37,9 @@ TEST_CASE("evict: the lightest go into the residual entry of their owner, and no
         CHECK(entry.queryid == 0);
         CHECK(entry.text == 0);
         CHECK(unpack_session(store.text(entry.session)).user == "user" + std::to_string(entry.userid));
-        CHECK(find_residual(store, bucket, entry.userid, entry.dbid) == &entry);
+        CHECK(find_residual(store, bucket, executions_of(entry.userid, entry.dbid)) == &entry);
     });
-    CHECK(find_residual(store, bucket, 99, 5) == nullptr);
+    CHECK(find_residual(store, bucket, executions_of(99, 5)) == nullptr);
     CHECK(sums_of(store).counters.hot.exec.count == id);
     CHECK(sums_of(store).cells[0] == id);
     CHECK(find_now(store, of_two(id))->floor == 1.0F);
@@ -75,7 +75,7 @@ TEST_CASE("evict: what a residual entry is given while room is made for it is ne
         REQUIRE(record_now(store, statement(++id), execution(0.5), 0) == Status::kOk);
         all.add(execution(0.5), 0);
         REQUIRE(evict(store, bucket, nullptr));
-        Entry& residual = *find_residual(store, bucket, 10, 5);
+        Entry& residual = *find_residual(store, bucket, executions_of(10, 5));
         while (true) {
             ++id;
             REQUIRE(record_now(store, statement(id), with_parts, 1) == Status::kOk);
@@ -181,10 +181,11 @@ TEST_CASE("evict: a residual entry without names takes those that come") {
     nameless.session.clear();
     REQUIRE(record_now(store, nameless, execution(1)) == Status::kOk);
     REQUIRE(evict(store, store.running(), nullptr));
-    CHECK(find_residual(store, store.running(), 10, 5)->session == 0);
+    CHECK(find_residual(store, store.running(), executions_of(10, 5))->session == 0);
     REQUIRE(record_now(store, statement(2), execution(1)) == Status::kOk);
     REQUIRE(evict(store, store.running(), nullptr));
-    CHECK(unpack_session(store.text(find_residual(store, store.running(), 10, 5)->session)).user == "user10");
+    CHECK(unpack_session(store.text(find_residual(store, store.running(), executions_of(10, 5))->session))
+              .user == "user10");
     CHECK(store_check(store));
 }
 

@@ -50,7 +50,7 @@ void use_everything(Store store) {
         const Statement s = statement(i % 120, 10 + i % 3);
         CHECK(record_now(store, s, execution(1), i % 22, now) != Status::kNeedsDescription);
         if (i % 100 == 50) rotate(store, now + 1, 3);
-        if (Entry* entry = find_now(store, s)) set_notes(store, *entry, "note", 21);
+        if (Entry* entry = find_now(store, s)) set_notes(store, *entry, "note");
     }
     while (give_up_oldest(store)) {
     }

@@ -25,12 +25,10 @@ TEST_CASE("packed texts: what goes in comes out") {
     CHECK(nest.plan == "Seq Scan");
 
     const Notes notes =
-        unpack_notes({packed, pack_notes({"42P01", "no such table", "/* c */"}, packed, sizeof packed)});
-    CHECK(notes.sqlcode == "42P01");
+        unpack_notes({packed, pack_notes({"no such table", "/* c */"}, packed, sizeof packed)});
     CHECK(notes.message == "no such table");
     CHECK(notes.comments == "/* c */");
-    const Notes comment = unpack_notes({packed, pack_notes({"", "", "/* c */"}, packed, sizeof packed)});
-    CHECK(comment.sqlcode.empty());
+    const Notes comment = unpack_notes({packed, pack_notes({"", "/* c */"}, packed, sizeof packed)});
     CHECK(comment.message.empty());
     CHECK(comment.comments == "/* c */");
 }
@@ -65,14 +63,14 @@ TEST_CASE("packed texts: a short buffer cuts, and never a byte is written behind
         begins(nest.plan);
         if (cap >= 620) CHECK(nest.parent.size() == 300);
         if (cap >= 620) CHECK(nest.plan.size() == 300);
-        const Notes notes = unpack_notes(whole(pack_notes({"42P01", text, text}, packed.data(), cap)));
+        const Notes notes = unpack_notes(whole(pack_notes({text, text}, packed.data(), cap)));
         begins(notes.message);
         begins(notes.comments);
     }
 }
 
 TEST_CASE("identity: every field makes another one") {
-    const Identity base{1, 2, 3, 4, 5, kTopLevel, {}};
+    const Identity base{1, 2, 3, 4, 5, kTopLevel, 19, {}, make_sqlstate("01000")};
     const auto differs = [&](auto change) {
         Identity other = base;
         change(other);
@@ -85,4 +83,6 @@ TEST_CASE("identity: every field makes another one") {
     CHECK(differs([](Identity& i) { ++i.parent_queryid; }));
     CHECK(differs([](Identity& i) { ++i.planid; }));
     CHECK(differs([](Identity& i) { i.flags = kTopLevel | kError; }));
+    CHECK(differs([](Identity& i) { ++i.elevel; }));
+    CHECK(differs([](Identity& i) { i.sqlstate = make_sqlstate("0100C"); }));
 }

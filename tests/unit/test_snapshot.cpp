@@ -27,8 +27,8 @@ Statement full_statement() {
     s.flags = kTopLevel | kHasParent | kHasPlan;
     s.nest = {packed, pack_nest({88, 99, "select parent()", "Seq Scan on t"}, packed, sizeof packed)};
     s.relations = "public.a\npublic.b";
-    s.notes = {packed, pack_notes({"01000", "careful", "/* comment */"}, packed, sizeof packed)};
-    s.elevel = 19;
+    s.notes = {packed, pack_notes({"careful", "/* comment */"}, packed, sizeof packed)};
+    s.identity.elevel = kWarningLevel;
     return s;
 }
 
@@ -65,9 +65,17 @@ TEST_CASE("snapshot: a full entry leaves no field of its row empty") {
         Counters nothing{};
         REQUIRE(record_now(store, s, nothing, cell) == Status::kOk);
     }
+    const Statement error = failed(s, "22012");
+    REQUIRE(record_now(store, error, execution(1)) == Status::kOk);
     rotate(store, kNoon + kMinute, 2);
     const Bucket& bucket = store.bucket(0);
-    const Row row = row_of(store, bucket, *store.entry(bucket.first_entry), 12345);
+    Row row = row_of(store, bucket, *find(store, bucket.seq, s.key()), 12345);
+    // An error has no relations, and an execution no SQLSTATE.
+    const Row error_row = row_of(store, bucket, *find(store, bucket.seq, error.key()), 12345);
+    CHECK(null(row, Column::sqlcode));
+    CHECK(null(error_row, Column::relations));
+    row.sqlcode = error_row.sqlcode;
+    row.is_null[static_cast<std::size_t>(Column::sqlcode)] = null(error_row, Column::sqlcode);
 
     // A new column belongs here: the count below fails until it does.
     std::uint32_t columns = 0;
@@ -172,7 +180,7 @@ TEST_CASE("snapshot: a full entry leaves no field of its row empty") {
     CHECK(row.query_plan == "Seq Scan on t");
     CHECK(row.relations == "public.a\npublic.b");
     CHECK(row.comments == "/* comment */");
-    CHECK(row.sqlcode == "01000");
+    CHECK(row.sqlcode == make_sqlstate("22012"));
     CHECK(row.message == "careful");
     CHECK(row.elevel == 19);
     CHECK(row.cmd_type_text == "SELECT");
@@ -218,9 +226,14 @@ TEST_CASE("snapshot: an entry with nothing but an execution, and a residual one"
     REQUIRE(record_now(store, full_statement(), every_counter(), 0) == Status::kOk);
     while (evict(store, store.running(), nullptr)) {
     }
-    const Row rest = row_of(store, store.running(), *find_residual(store, store.running(), 10, 5));
+    const Row rest =
+        row_of(store, store.running(), *find_residual(store, store.running(), executions_of(10, 5)));
     CHECK(rest.query == "<other statements>");
-    CHECK(rest.calls == 5);
+    CHECK(rest.calls == 4);
+    const Row nested =
+        row_of(store, store.running(), *find_residual(store, store.running(), {10, 5, 0, 0, 0}));
+    CHECK(nested.calls == 1);
+    CHECK_FALSE(nested.toplevel);
     CHECK(rest.username == "user10");
     CHECK(rest.datname == "db5");
     CHECK(rest.client_ip == kLoopbackAddress);

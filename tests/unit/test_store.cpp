@@ -199,13 +199,14 @@ TEST_CASE("store: the latest notes replace those before") {
     REQUIRE(record_now(own.store, s, execution(1)) == Status::kOk);
     Entry& entry = *find_now(own.store, s);
     const std::uint32_t texts = own.header().texts.texts;
-    set_notes(own.store, entry, "first", 21);
-    set_notes(own.store, entry, "second", 19);
-    set_notes(own.store, entry, "second", 22);
+    set_notes(own.store, entry, "first");
+    set_notes(own.store, entry, "second");
+    set_notes(own.store, entry, "second");
     CHECK(own.store.text(entry.notes) == "second");
-    CHECK(int{entry.elevel} == int{22});
     CHECK(own.header().texts.texts == texts + 1);
-    set_notes(own.store, entry, "", 0);
+    set_notes(own.store, entry, std::string(2 << 20, 'x'));  // no room: the latest that there was room for
+    CHECK(own.store.text(entry.notes) == "second");
+    set_notes(own.store, entry, "");
     CHECK(own.header().texts.texts == texts);
     CHECK(store_check(own.store));
 }
