@@ -138,8 +138,8 @@ bool evict(Store store, Bucket& bucket, const Entry* keep) noexcept {
         Entry& entry = *store.entry(at);
         const Ref next = entry.list_next;
         const std::uint32_t of = rank(entry) >> Threshold::kDropped;
-        const bool goes = movable.has(entry) &&
-                          (of < threshold.rank || (of == threshold.rank && threshold.of_rank != 0));
+        const bool goes =
+            movable.has(entry) && (of < threshold.rank || (of == threshold.rank && threshold.of_rank != 0));
         if (!goes) {
             prev = at;
             at = next;

@@ -63,7 +63,8 @@ std::size_t choose(Store copy, std::span<Ref> entries, std::size_t most) noexcep
         copy.entry(entries[i])->hash_next = nth++;
     }
     const auto at = [&](std::size_t i) noexcept { return entries.begin() + static_cast<std::ptrdiff_t>(i); };
-    std::nth_element(at(0), at(most / 2), entries.end(), [by](Ref a, Ref b) noexcept { return by.turn(a, b); });
+    std::nth_element(at(0), at(most / 2), entries.end(),
+                     [by](Ref a, Ref b) noexcept { return by.turn(a, b); });
     std::nth_element(at(most / 2), at(most), entries.end(),
                      [by](Ref a, Ref b) noexcept { return by.weight(a, b); });
     return most;
@@ -116,8 +117,8 @@ void fold_rest(Store copy, Bucket& bucket, std::uint32_t top, std::span<Ref> scr
     const auto errors = std::partition(all.begin(), all.end(), [copy](Ref at) noexcept {
         return !is_residual(*copy.entry(at)) && !is_error(*copy.entry(at));
     });
-    const auto residuals = std::partition(errors, all.end(),
-                                          [copy](Ref at) noexcept { return !is_residual(*copy.entry(at)); });
+    const auto residuals =
+        std::partition(errors, all.end(), [copy](Ref at) noexcept { return !is_residual(*copy.entry(at)); });
     const std::size_t kept_executions = choose(copy, {all.begin(), errors}, top);
     const std::size_t kept_errors = choose(copy, {errors, residuals}, top_errors(top));
     const auto behind_executions = all.begin() + static_cast<std::ptrdiff_t>(kept_executions);

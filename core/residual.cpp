@@ -1,7 +1,7 @@
 // Residual entries: what is known of a statement once it is folded. Each stands for one user, database, depth
-// and kind (executions, or a level and class of SQLSTATE), so that the sums by each of these stay true whatever
-// is folded. Their number is bounded; what has no entry of its own is added to entries that are nobody's: of a
-// database and kind, of a kind, at last of a level.
+// and kind (executions, or a level and class of SQLSTATE), so that the sums by each of these stay true
+// whatever is folded. Their number is bounded; what has no entry of its own is added to entries that are
+// nobody's: of a database and kind, of a kind, at last of a level.
 #include "core/store.hpp"
 
 #include <algorithm>

@@ -42,7 +42,8 @@ void fill_texts(Store store, const Entry& entry, Row& row) noexcept {
     row.client_ip = residual ? kLoopbackAddress : names.address;
     set.text(Column::application_name, row.application_name,
              residual ? std::string_view{} : names.application);
-    set.text(Column::relations, row.relations, is_error(entry) ? std::string_view{} : store.text(entry.relations));
+    set.text(Column::relations, row.relations,
+             is_error(entry) ? std::string_view{} : store.text(entry.relations));
 
     row.query = residual ? kOtherStatements : store.text(entry.text);
     if (row.query.empty()) row.query = "Query string not available";

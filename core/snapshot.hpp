@@ -41,10 +41,10 @@ constexpr std::string_view kOtherDatabases = "<other databases>";
 // fold_rest.cpp
 
 /// Adds everything but the `top` executions of most time, and a third as many of the most frequent errors and
-/// warnings, to residual entries, in a private copy. Half of either is shared out to the users, so that nobody's
-/// heaviest fall behind another's many. `scratch` has room for bucket.entries references. The bucket's list is then:
-/// the kept ones by query id, as an index on it likes them, then the residual entries, as many as there are users,
-/// databases and kinds, those of a user no more than kMaxResidualsOfUser.
+/// warnings, to residual entries, in a private copy. Half of either is shared out to the users, so that
+/// nobody's heaviest fall behind another's many. `scratch` has room for bucket.entries references. The
+/// bucket's list is then: the kept ones by query id, as an index on it likes them, then the residual entries,
+/// as many as there are users, databases and kinds, those of a user no more than kMaxResidualsOfUser.
 void fold_rest(Store copy, Bucket& bucket, std::uint32_t top, std::span<Ref> scratch) noexcept;
 constexpr std::uint32_t top_errors(std::uint32_t top) noexcept { return top / 3 + (top % 3 != 0); }
 

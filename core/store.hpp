@@ -74,13 +74,13 @@ struct Usage {
     std::uint64_t buckets_merged;   ///< buckets that became part of the one before, for want of a slot
 };
 
-/// What the last look for room in the full text arena found out (text_room.cpp). Exclusive store lock; a reader
-/// that meets half of it only asks once too often or too seldom.
+/// What the last look for room in the full text arena found out (text_room.cpp). Exclusive store lock; a
+/// reader that meets half of it only asks once too often or too seldom.
 struct TextRation {
     static constexpr std::uint32_t kUserSlots = 1024;
 
-    std::uint32_t bucket_seq;  ///< it is about this bucket; of another it says nothing
-    float floor;               ///< of the users below a text of no greater weight finds no room
+    std::uint32_t bucket_seq;             ///< it is about this bucket; of another it says nothing
+    float floor;                          ///< of the users below a text of no greater weight finds no room
     std::uint64_t over[kUserSlots / 64];  ///< users, by hash, whose texts take more than their share
 };
 static_assert(ShmemPod<TextRation>);
@@ -206,7 +206,8 @@ void set_notes(Store store, Entry& entry, std::string_view notes) noexcept;
 // text_room.cpp
 
 /// Gives an entry the texts of its description that it lacks, and takes room for them from entries of the
-/// running bucket that have less claim to it. `added`: what the entry is about to weigh more. Lock: exclusive.
+/// running bucket that have less claim to it. `added`: what the entry is about to weigh more. Lock:
+/// exclusive.
 void give_texts(Store store, Entry& entry, const Description& from, double added) noexcept;
 
 /// Whether an entry of the running bucket with kTextMissing may hope for its texts now. Lock: shared.

@@ -36,8 +36,8 @@ void text_release(std::byte* base, TextArena& arena, Ref text) noexcept;
 std::uint32_t text_bytes(const std::byte* base, Ref text) noexcept;
 std::uint32_t text_references(const std::byte* base, Ref text) noexcept;
 
-/// Which texts would go if some of their references went, in three rounds over the same references: lend each,
-/// take each back, look at each. Between the rounds no other call about texts is allowed.
+/// Which texts would go if some of their references went, in three rounds over the same references: lend
+/// each, take each back, look at each. Between the rounds no other call about texts is allowed.
 void text_lend(std::byte* base, Ref text) noexcept;
 void text_take_back(std::byte* base, Ref text) noexcept;
 /// Whether all references were lent. Then they must be released.

@@ -1,8 +1,9 @@
-// Room for texts when the arena is full. Entries of the running bucket lose theirs first: those of users whose texts
-// take more than a fair share of what the bucket's texts take, and of these the lightest. For a user below his share
-// room is always made at the cost of those above; for one above it, only at the cost of what weighs less than his
-// statement. So neither many texts nor long ones of one user keep those of others out, and a heavy statement
-// comes by its text sooner or later: whoever lost one, or found no room, asks again when he weighs more.
+// Room for texts when the arena is full. Entries of the running bucket lose theirs first: those of users
+// whose texts take more than a fair share of what the bucket's texts take, and of these the lightest. For a
+// user below his share room is always made at the cost of those above; for one above it, only at the cost of
+// what weighs less than his statement. So neither many texts nor long ones of one user keep those of others
+// out, and a heavy statement comes by its text sooner or later: whoever lost one, or found no room, asks
+// again when he weighs more.
 //
 // Texts of ended buckets stay: an export or a reader may be copying them. An error or warning counts like a
 // millisecond here. One look at the entries frees a sixteenth of the arena, or says what need not be asked
@@ -57,7 +58,8 @@ struct Request {
 };
 
 bool is_below(const TextRation& ration, const Request& request, const Entry& entry) noexcept {
-    return is_over(ration, entry.userid) && (!request.by_weight || rank(weight(entry)) < rank(request.weight));
+    return is_over(ration, entry.userid) &&
+           (!request.by_weight || rank(weight(entry)) < rank(request.weight));
 }
 
 template <typename Use>
@@ -149,8 +151,8 @@ void take_texts(Store store, Entry& victim) noexcept {
         victim.nest = text_intern(store.base, texts, ids, TextUse::session_name);
 }
 
-/// Frees a sixteenth of the arena if that many bytes can be taken, at least what is asked for. False when nothing
-/// was freed.
+/// Frees a sixteenth of the arena if that many bytes can be taken, at least what is asked for. False when
+/// nothing was freed.
 bool make_room(Store store, const Entry& entry, double weight, std::uint64_t bytes) noexcept {
     Header& header = store.header();
     TextRation& ration = header.ration;
@@ -192,8 +194,7 @@ Ref intern(Store store, std::string_view text, const Entry& entry, double weight
     TextArena& texts = store.header().texts;
     Ref ref = text_intern(store.base, texts, text, TextUse::ordinary);
     // Released buckets may still hold texts: taking some of their entries apart makes room.
-    while (ref == 0 && reclaim(store, 64) != 0)
-        ref = text_intern(store.base, texts, text, TextUse::ordinary);
+    while (ref == 0 && reclaim(store, 64) != 0) ref = text_intern(store.base, texts, text, TextUse::ordinary);
     // What is free may lie in pieces.
     const std::uint64_t cost = text_cost(text.size());
     for (int rounds = 0; ref == 0 && is_reasonable(store, text) && rounds < 4; ++rounds) {

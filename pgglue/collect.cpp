@@ -174,11 +174,12 @@ std::string_view relations_of(const Execution& execution, bool& missing) {
     return text_from_catalogs(name_relations, execution, missing);
 }
 
-/// Makes the texts of an entry and calls `use(description)`. Allocates in the scratch context, which may hold what
-/// the execution refers to: it is emptied unless the text does.
+/// Makes the texts of an entry and calls `use(description)`. Allocates in the scratch context, which may hold
+/// what the execution refers to: it is emptied unless the text does.
 template <typename Use>
 void with_description(const Execution& execution, Use use) {
-    // After a utility statement any context may be current, one of a transaction that has just ended included.
+    // After a utility statement any context may be current, one of a transaction that has just ended
+    // included.
     MemoryContext old = MemoryContextSwitchTo(scratch_context());
     const StatementText text = execution.text != nullptr
                                    ? *execution.text
@@ -332,7 +333,8 @@ void record_execution(const Execution& execution) {
         outcome.rotated |= rotated;
         wake_if_needed(outcome, now);
     } else if (known == Known::counted_without_text) {
-        with_description(execution, [&](const core::Description& description) { give_texts(s, key, description); });
+        with_description(execution,
+                         [&](const core::Description& description) { give_texts(s, key, description); });
     }
     if (!execution.plan.empty() || execution.text != nullptr) MemoryContextReset(scratch_context());
 }

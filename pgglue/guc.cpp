@@ -134,7 +134,7 @@ const IntSetting kIntSettings[] = {
     {"pgsm_overflow_target", "Has no effect; kept for old configurations.", &unused_overflow_target, 1, 0, 1,
      PGC_POSTMASTER, 0, check_overflow_target},
     {"pgsm_export_top_n",
-     "Number of statements of a bucket that are exported one by one, by total execution time.",
+     "Number of statements of a bucket that are exported one by one: by total time, with a share for each user.",
      &pgsm_export_top_n, 300, 1, 1000000, PGC_SIGHUP, 0, nullptr},
     {"pgsm_history_retention", "Age after which stored statistics are dropped; 0 means never.",
      &pgsm_history_retention, 7 * 24 * 60, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MIN, nullptr},

@@ -54,6 +54,11 @@ inline Status record_statement(Store store, std::uint32_t number, std::uint32_t 
         identity.parent_queryid = number;
         nest_len = pack_nest({number, 0, "select outer", ""}, nest, sizeof nest);
     }
+    if (number % 6 == 1) {
+        identity.flags = static_cast<std::uint8_t>(kError | (number % 4 == 1 ? kTopLevel : 0));
+        identity.elevel = number % 5 == 1 ? 19 : 21;
+        identity.sqlstate = number % 4096 * 64;
+    }
     const Key key{number, identity_hash(identity)};
     const Description description{identity,
                                   number,
@@ -64,8 +69,7 @@ inline Status record_statement(Store store, std::uint32_t number, std::uint32_t 
                                   number % 4 == 0 ? "public.t" : "",
                                   "",
                                   identity.flags,
-                                  1,
-                                  0};
+                                  1};
     Counters sample{};
     sample.hot.exec = moments_of(1 + number % 50);
     sample.hot.rows = 1;

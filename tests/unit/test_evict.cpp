@@ -184,7 +184,8 @@ TEST_CASE("evict: a residual entry without names takes those that come") {
     CHECK(find_residual(store, store.running(), executions_of(10, 5))->session == 0);
     REQUIRE(record_now(store, statement(2), execution(1)) == Status::kOk);
     REQUIRE(evict(store, store.running(), nullptr));
-    CHECK(unpack_session(store.text(find_residual(store, store.running(), executions_of(10, 5))->session)).user == "user10");
+    CHECK(unpack_session(store.text(find_residual(store, store.running(), executions_of(10, 5))->session))
+              .user == "user10");
     CHECK(store_check(store));
 }
 

@@ -36,7 +36,8 @@ TEST_CASE("residual: a row for each SQLSTATE and level of one statement") {
     OwnStore own(default_config());
     const Statement s = statement(1);
     REQUIRE(record_now(own.store, s, execution(1)) == Status::kOk);
-    for (int i = 0; i < 3; ++i) REQUIRE(record_now(own.store, failed(s, "23505"), execution(0)) == Status::kOk);
+    for (int i = 0; i < 3; ++i)
+        REQUIRE(record_now(own.store, failed(s, "23505"), execution(0)) == Status::kOk);
     REQUIRE(record_now(own.store, failed(s, "23514"), execution(0)) == Status::kOk);
     REQUIRE(record_now(own.store, failed(s, "23514", kWarningLevel), execution(0)) == Status::kOk);
     CHECK(own.store.running().entries == 4);
@@ -55,10 +56,10 @@ TEST_CASE("residual: what is folded keeps user, database, depth, level and class
     const Store store = own.store;
     Statement nested = statement(2);
     nested.flags = nested.identity.flags = 0;
-    for (const Statement& s : {statement(1), nested, statement(3, 11), statement(4, 10, 6),
-                               failed(statement(1), "22012"), failed(statement(5), "22003"),
-                               failed(statement(1), "23505"), failed(nested, "22012"),
-                               failed(statement(1), "22012", kWarningLevel)})
+    for (const Statement& s :
+         {statement(1), nested, statement(3, 11), statement(4, 10, 6), failed(statement(1), "22012"),
+          failed(statement(5), "22003"), failed(statement(1), "23505"), failed(nested, "22012"),
+          failed(statement(1), "22012", kWarningLevel)})
         REQUIRE(record_now(store, s, execution(2)) == Status::kOk);
     while (evict(store, store.running(), nullptr)) {
     }
@@ -85,7 +86,8 @@ TEST_CASE("residual: what is folded keeps user, database, depth, level and class
     CHECK(store_check(store));
 }
 
-TEST_CASE("residual: what comes when there are too many is nobody's, of its database while that is possible") {
+TEST_CASE(
+    "residual: what comes when there are too many is nobody's, of its database while that is possible") {
     OwnStore own(default_config());
     const Store store = own.store;
     Bucket& bucket = store.running();
@@ -120,7 +122,8 @@ TEST_CASE("residual: one user's kinds do not take the rows of others, live or ex
     const Store store = own.store;
     Bucket& bucket = store.running();
     for (int i = 0; i < 700; ++i) {
-        const char code[] = {static_cast<char>('A' + i % 26), static_cast<char>('A' + i / 26), '0', '0', '1', 0};
+        const char code[] = {
+            static_cast<char>('A' + i % 26), static_cast<char>('A' + i / 26), '0', '0', '1', 0};
         REQUIRE(record_now(store, failed(statement(i), code), execution(0)) == Status::kOk);
     }
     REQUIRE(record_now(store, failed(statement(1, 11), "22012"), execution(0)) == Status::kOk);

@@ -226,10 +226,12 @@ TEST_CASE("snapshot: an entry with nothing but an execution, and a residual one"
     REQUIRE(record_now(store, full_statement(), every_counter(), 0) == Status::kOk);
     while (evict(store, store.running(), nullptr)) {
     }
-    const Row rest = row_of(store, store.running(), *find_residual(store, store.running(), executions_of(10, 5)));
+    const Row rest =
+        row_of(store, store.running(), *find_residual(store, store.running(), executions_of(10, 5)));
     CHECK(rest.query == "<other statements>");
     CHECK(rest.calls == 4);
-    const Row nested = row_of(store, store.running(), *find_residual(store, store.running(), {10, 5, 0, 0, 0}));
+    const Row nested =
+        row_of(store, store.running(), *find_residual(store, store.running(), {10, 5, 0, 0, 0}));
     CHECK(nested.calls == 1);
     CHECK_FALSE(nested.toplevel);
     CHECK(rest.username == "user10");

@@ -29,9 +29,11 @@ TEST_CASE("texts: the heaviest have theirs, whoever came first") {
     OwnStore own(default_config());
     const Store store = own.store;
     for (std::int64_t id = 1; id <= 3000; ++id) {
-        REQUIRE(record_now(store, long_one(id), execution(1 + static_cast<double>(id % 7) / 8)) == Status::kOk);
+        REQUIRE(record_now(store, long_one(id), execution(1 + static_cast<double>(id % 7) / 8)) ==
+                Status::kOk);
         if (id % 100 == 0)
-            REQUIRE(record_now(store, long_one(10'000 + id), execution(50 + static_cast<double>(id))) == Status::kOk);
+            REQUIRE(record_now(store, long_one(10'000 + id), execution(50 + static_cast<double>(id))) ==
+                    Status::kOk);
     }
     CHECK(own.header().usage.texts_missing > 0);
     for (std::int64_t id = 100; id <= 3000; id += 100) CHECK(has_text(store, long_one(10'000 + id)));
@@ -82,7 +84,8 @@ TEST_CASE("texts: one user's, many and long and heavy, do not take those of othe
     }
     for (std::int64_t id = 101; id <= 300; ++id) CHECK(has_text(store, long_one(id, 11)));
     std::uint32_t his = 0;
-    each_entry(store, store.running(), [&](const Entry& entry) { his += entry.userid == 10 && entry.text != 0; });
+    each_entry(store, store.running(),
+               [&](const Entry& entry) { his += entry.userid == 10 && entry.text != 0; });
     CHECK(his > 200);
     check_texts(store);
 }

@@ -35,7 +35,7 @@ cmp_ok(ask($node, 'SELECT texts_missing FROM pg_stat_monitor_status'), '>=', 100
 
 # Of one role alone: the lightest lose theirs.
 ask($node, 'SELECT pg_stat_monitor_reset()');
-ask($node, join('', map { long_one($_, ', pg_sleep(0.003)') } 1 .. 800));
+ask($node, join('', map { long_one($_, ', pg_sleep(0.0003)') } 1 .. 800));
 my @light = map { my $s = long_one(1000 + $_); $s =~ s/;\n//; $s } 1 .. 100;
 my @ids = ask($node, 'SET compute_query_id = on; ' . join('; ', map { "EXPLAIN (VERBOSE, FORMAT json) $_" } @light)) =~ /"Query Identifier": (-?\d+)/g;
 ask($node, join('; ', @light));
@@ -43,7 +43,7 @@ my ($late) = grep { count("queryid = $ids[$_] AND $MISSING") == 1 } 0 .. $#light
 ok(defined $late, 'among light statements some find no room');
 ask($node, 'SELECT' . ' ' x 1400 . 'pg_sleep(0.05) AS heavy, c4, c5 FROM wide');
 is(count("query LIKE 'SELECT%AS heavy%'"), 1, 'a heavy one does');
-ask($node, "$light[$late]; " x 1000);
+ask($node, "$light[$late]; " x 4000);
 is(ask($node, "SELECT query = trim('$light[$late]') FROM pg_stat_monitor WHERE queryid = $ids[$late]"), 't',
     'and what was light has its text when it is heavy');
 $node->stop;
