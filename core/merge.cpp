@@ -1,12 +1,13 @@
-// Two ended buckets that nobody has exported become one, when the ring of buckets is full: while memory has room
-// nothing is given up, however long there is no export.
+// Two ended buckets that nobody has exported become one, when the ring of buckets is full: while memory has
+// room nothing is given up, however long there is no export.
 //
-// merge_oldest() (bucket_ring.cpp) puts the list of the newer bucket behind that of the older one, in no time.
-// Bucket::settled is then the last entry of the older one. Each step here looks at the entry behind it: if the
-// older bucket has the same statement the two are added up and the block is free, else the entry becomes one of
-// the older bucket where it is in the list, and `settled` moves on to it. So the lock is held for short pieces.
-// In between the entries that are left carry the newer bucket's seq and are found under it; sums over the list
-// are right at any time, but a statement may be there twice: hence no reader and no stamp before the end.
+// merge_oldest() (bucket_ring.cpp) puts the list of the newer bucket behind that of the older one, in no
+// time. Bucket::settled is then the last entry of the older one. Each step here looks at the entry behind it:
+// if the older bucket has the same statement the two are added up and the block is free, else the entry
+// becomes one of the older bucket where it is in the list, and `settled` moves on to it. So the lock is held
+// for short pieces. In between the entries that are left carry the newer bucket's seq and are found under it;
+// sums over the list are right at any time, but a statement may be there twice: hence no reader and no stamp
+// before the end.
 #include "core/store.hpp"
 
 #include <algorithm>
@@ -119,8 +120,8 @@ void absorb(Store store, Bucket& bucket, Entry& into, Entry& from, std::int64_t 
     add_cells_and_free(store, bucket, into, from);
 }
 
-/// The residual entry of the bucket for the same kind of statements. Texts are there once, so equal ones are the
-/// same. `steps` counts those that were looked at.
+/// The residual entry of the bucket for the same kind of statements. Texts are there once, so equal ones are
+/// the same. `steps` counts those that were looked at.
 Entry* same_residual(Store store, const Bucket& bucket, const Entry& entry, std::uint32_t& steps) noexcept {
     for (Ref at = bucket.first_residual; at != 0; at = store.entry(at)->hash_next) {
         Entry& found = *store.entry(at);
