@@ -141,7 +141,7 @@ TEST_CASE("image: bytes that do not fit together are refused, whatever their che
         CAPTURE(tried);
         const std::span<std::byte> bytes = own.bytes();
         // The head is made by hand: image_head() believes the header.
-        const ImageHead head{0, own.header().layout, bytes.size(),
+        const ImageHead head{0, own.header().layout, kCounterFingerprint, bytes.size(),
                              hash64(std::span<const std::byte>{bytes}, 0)};
         CHECK(adopt(bytes, head, loaded) == Status::kDamaged);
     };
@@ -229,7 +229,7 @@ TEST_CASE("image: whatever words are overwritten, it is refused or can be used")
                                   at < reinterpret_cast<std::byte*>(&store.header().garbage);
         if (inside_usage) continue;  // times near the ends of time
         std::memcpy(at, &word, random() % 2 == 0 ? 1 : sizeof word);
-        const ImageHead head{0, store.header().layout, memory.bytes().size(),
+        const ImageHead head{0, store.header().layout, kCounterFingerprint, memory.bytes().size(),
                              hash64(std::span<const std::byte>{memory.bytes()}, 0)};
         Store loaded{};
         if (adopt(memory.bytes(), head, loaded) != Status::kOk) continue;
