@@ -130,16 +130,16 @@ std::uint32_t oldest_done(Store store) noexcept {
     return header.buckets;
 }
 
-/// Makes the slot at `position`, which is free, the oldest one, so that it leaves the ring: the buckets before it
-/// move up by one. Nobody refers to a bucket by its slot.
+/// Makes the slot at `position`, which is free, the oldest one, so that it leaves the ring: the buckets
+/// before it move up by one. Nobody refers to a bucket by its slot.
 void close_gap(Store store, std::uint32_t position) noexcept {
     for (; position > 0; --position) store.bucket(position) = store.bucket(position - 1);
     store.bucket(0) = Bucket{};
     trim(store);
 }
 
-/// Merges; where all that wait are being merged already finishes that before. Then it takes as long as they are
-/// large, but dozens of buckets have ended meanwhile, and each of them has done a piece.
+/// Merges; where all that wait are being merged already finishes that before. Then it takes as long as they
+/// are large, but dozens of buckets have ended meanwhile, and each of them has done a piece.
 bool merge_now(Store store) noexcept {
     if (merge_oldest(store)) return true;
     while (continue_merge(store, UINT32_MAX)) {
@@ -147,8 +147,8 @@ bool merge_now(Store store) noexcept {
     return merge_oldest(store);
 }
 
-/// Makes a slot free in a full ring: that of a bucket which is no loss; else two become one; else, where all are
-/// being exported, that of the oldest.
+/// Makes a slot free in a full ring: that of a bucket which is no loss; else two become one; else, where all
+/// are being exported, that of the oldest.
 void make_slot(Store store) noexcept {
     Header& header = store.header();
     std::uint32_t position = oldest_done(store);

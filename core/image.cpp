@@ -73,7 +73,8 @@ bool check_bucket(Store store, const Bucket& bucket, Walk& walk) noexcept {
         return false;
     if (walk.entries - before != bucket.entries) return false;
     // Those that are still to be merged are not among the bucket's own.
-    if (bucket.settled == 0 ? walk.residuals != bucket.residuals : walk.residuals < bucket.residuals) return false;
+    if (bucket.settled == 0 ? walk.residuals != bucket.residuals : walk.residuals < bucket.residuals)
+        return false;
     if (walk.bytes - bytes != bucket.used_bytes) return false;
     std::uint32_t residuals = 0;
     for (Ref at = bucket.first_residual; at != 0; at = store.entry(at)->hash_next) {

@@ -1,12 +1,13 @@
-// Two ended buckets that nobody has exported become one, when the ring of buckets is full: while memory has room
-// nothing is given up, however long there is no export.
+// Two ended buckets that nobody has exported become one, when the ring of buckets is full: while memory has
+// room nothing is given up, however long there is no export.
 //
-// merge_oldest() (bucket_ring.cpp) puts the list of the newer bucket behind that of the older one, in no time.
-// Bucket::settled is then the last entry of the older one. Each step here looks at the entry behind it: if the
-// older bucket has the same statement the two are added up and the block is free, else the entry becomes one of
-// the older bucket where it is in the list, and `settled` moves on to it. So the lock is held for short pieces.
-// In between the entries that are left carry the newer bucket's seq and are found under it; sums over the list
-// are right at any time, but a statement may be there twice: hence no reader and no stamp before the end.
+// merge_oldest() (bucket_ring.cpp) puts the list of the newer bucket behind that of the older one, in no
+// time. Bucket::settled is then the last entry of the older one. Each step here looks at the entry behind it:
+// if the older bucket has the same statement the two are added up and the block is free, else the entry
+// becomes one of the older bucket where it is in the list, and `settled` moves on to it. So the lock is held
+// for short pieces. In between the entries that are left carry the newer bucket's seq and are found under it;
+// sums over the list are right at any time, but a statement may be there twice: hence no reader and no stamp
+// before the end.
 #include "core/store.hpp"
 
 #include <algorithm>

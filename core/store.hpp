@@ -36,10 +36,10 @@ struct StoreConfig {
 enum class BucketState : std::uint32_t { free, running, ended };
 
 struct Bucket {
-    std::int64_t number;    ///< grows, never used twice
-    std::int64_t start_us;  ///< microseconds since 2000-01-01; of every row
-    std::int64_t end_us;    ///< planned while it runs, real when it has ended
-    std::uint64_t stamp;    ///< the glue's: transaction that exports it; 0: nobody
+    std::int64_t number;             ///< grows, never used twice
+    std::int64_t start_us;           ///< microseconds since 2000-01-01; of every row
+    std::int64_t end_us;             ///< planned while it runs, real when it has ended
+    std::uint64_t stamp;             ///< the glue's: transaction that exports it; 0: nobody
     std::int64_t absorbed_start_us;  ///< while `settled` is not 0: start of the bucket that came behind it
     BucketState state;
     std::uint32_t seq;  ///< never used twice; entries carry it
@@ -48,7 +48,8 @@ struct Bucket {
     Ref first_residual;  ///< residual entries are linked by hash_next and are entries of the bucket, too
     std::uint32_t entries;
     std::uint32_t residuals;
-    Ref settled;  ///< last of its own entries while those behind it come from another one (merge.cpp); 0: none do
+    Ref settled;  ///< last of its own entries while those behind it come from another one (merge.cpp); 0:
+                  ///< none do
     std::uint32_t unused;
     bool exported;             ///< the glue's: its export has committed, only older snapshots still need it
     float floor;               ///< greatest weight that was evicted: what a new entry starts with
@@ -324,9 +325,9 @@ void reset(Store store, std::int64_t now_us) noexcept;
 
 // merge.cpp
 
-/// Makes the two oldest ended buckets that nobody exports one, and the slot of the newer one free. It has number
-/// and start of the older one. What both have is added up by continue_merge(). False when there are no two.
-/// Lock: exclusive.
+/// Makes the two oldest ended buckets that nobody exports one, and the slot of the newer one free. It has
+/// number and start of the older one. What both have is added up by continue_merge(). False when there are no
+/// two. Lock: exclusive.
 bool merge_oldest(Store store) noexcept;
 
 /// Goes on adding up, about `most` entries; false when there is nothing to add up. Before that is finished a

@@ -23,7 +23,8 @@ bool follow_changes(Sweep& sweep, std::span<Ref, Changes::kKept> again, std::uin
             continue;
         }
         const Ref* end = sweep.noted.data() + sweep.notes;
-        if (std::find(static_cast<const Ref*>(sweep.noted.data()) + first, end, change | Changes::kGone) != end)
+        if (std::find(static_cast<const Ref*>(sweep.noted.data()) + first, end, change | Changes::kGone) !=
+            end)
             continue;
         again[agains++] = change;
     }

@@ -41,7 +41,8 @@ void insert_bounds(void* argument) {
         "(SELECT b.ranges FROM %s AS b ORDER BY b.bucket DESC LIMIT 1)",
         table, table);
     const int result = SPI_execute_with_args(sql, 3, types, values, nullptr, false, 0);
-    if (result != SPI_OK_INSERT) elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(result));
+    if (result != SPI_OK_INSERT)
+        elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(result));
     note.changed = SPI_processed != 0;
 }
 
@@ -60,9 +61,10 @@ void ask_oldest(void* argument) {
 void forget_bounds(void* argument) {
     const auto& note = *static_cast<Note*>(argument);
     const char* table = quoted_name(note.bounds);
-    const char* sql = psprintf("DELETE FROM %s AS b WHERE EXISTS (SELECT FROM %s AS n WHERE n.bucket > b.bucket AND "
-                               "n.bucket <= " INT64_FORMAT ")",
-                               table, table, note.oldest);
+    const char* sql =
+        psprintf("DELETE FROM %s AS b WHERE EXISTS (SELECT FROM %s AS n WHERE n.bucket > b.bucket AND "
+                 "n.bucket <= " INT64_FORMAT ")",
+                 table, table, note.oldest);
     const int result = SPI_execute(sql, false, 0);
     if (result != SPI_OK_DELETE) elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
 }
@@ -72,11 +74,12 @@ void forget_bounds(void* argument) {
 Oid find_bounds_table() {
     const Oid table = find_member("pg_stat_monitor_bounds", RELKIND_RELATION);
     if (!OidIsValid(table))
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("library and SQL objects of pg_stat_monitor do not match"),
-                        errdetail("This database has no table \"%s\" that belongs to the extension.",
-                                  "pg_stat_monitor_bounds"),
-                        errhint("Run ALTER EXTENSION pg_stat_monitor UPDATE, or drop and create the extension.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("library and SQL objects of pg_stat_monitor do not match"),
+                 errdetail("This database has no table \"%s\" that belongs to the extension.",
+                           "pg_stat_monitor_bounds"),
+                 errhint("Run ALTER EXTENSION pg_stat_monitor UPDATE, or drop and create the extension.")));
     return table;
 }
 

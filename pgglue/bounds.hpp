@@ -12,8 +12,8 @@ namespace pgsm::glue {
 /// The extension's table of them in this database; an ERROR if there is none.
 Oid find_bounds_table();
 
-/// In the export's transaction, before the rows of `bucket`, its first: puts down today's bounds if they are others
-/// than those of the export before, and forgets those that no row of `history` has any more.
+/// In the export's transaction, before the rows of `bucket`, its first: puts down today's bounds if they are
+/// others than those of the export before, and forgets those that no row of `history` has any more.
 void note_bounds(Relation history, int64 bucket, TimestampTz bucket_start);
 
 }  // namespace pgsm::glue

@@ -23,7 +23,8 @@ void set_aside(const char* path, const char* what, const char* fault) {
     char rejected[MAXPGPATH];
     snprintf(rejected, sizeof(rejected), "%s.rejected", path);
     if (rename(path, rejected) != 0) {
-        ereport(WARNING, (errcode_for_file_access(), errmsg("could not rename file \"%s\" to \"%s\": %m", path, rejected),
+        ereport(WARNING, (errcode_for_file_access(),
+                          errmsg("could not rename file \"%s\" to \"%s\": %m", path, rejected),
                           errdetail("%s", fault), errhint("Remove it.")));
         return;
     }

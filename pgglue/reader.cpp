@@ -45,8 +45,8 @@ void judge(core::Store copy, Verdict* verdicts, Snapshot snapshot) {
 }
 
 /// The frame of a copy, once every stamp in it has been judged; what the snapshot does not see is free in it.
-/// Stamps cannot be judged under the store lock, so they are judged after a look; usually there is none that is
-/// new, and the first look is the frame. No merge is under way in it.
+/// Stamps cannot be judged under the store lock, so they are judged after a look; usually there is none that
+/// is new, and the first look is the frame. No merge is under way in it.
 core::Store copy_visible_frame(core::Store from, std::span<std::byte> memory, Verdict* verdicts,
                                Snapshot snapshot) {
     for (;;) {
@@ -91,7 +91,8 @@ void copy_one(core::Store from, core::Store to, core::Entry& entry, bool running
 
 const core::Bucket* find_seq(core::Store from, uint32 seq) {
     for (uint32 i = 0; i < from.header().buckets; ++i)
-        if (from.bucket(i).seq == seq && from.bucket(i).state != core::BucketState::free) return &from.bucket(i);
+        if (from.bucket(i).seq == seq && from.bucket(i).state != core::BucketState::free)
+            return &from.bucket(i);
     return nullptr;
 }
 
@@ -152,8 +153,8 @@ void copy_chains(core::Sweep& sweep, Piece& piece) {
     }
 }
 
-/// The end of a sweep: the residual entries, the stamps of what has left early, and which buckets are still there.
-/// False when there is no room to note the entries. Lock: shared.
+/// The end of a sweep: the residual entries, the stamps of what has left early, and which buckets are still
+/// there. False when there is no room to note the entries. Lock: shared.
 bool copy_rest(core::Sweep& sweep, const core::Bucket& there, core::Bucket& bucket) {
     Piece piece{};
     core::Header& header = sweep.to.header();

@@ -29,9 +29,10 @@ inline Counters execution(double ms) {
 
 class FullStore {
   public:
-    FullStore() : memory_(new std::uint64_t[region_bytes(default_config()) / 8 + 1]) {
-        const std::span<std::byte> bytes{reinterpret_cast<std::byte*>(memory_.get()), region_bytes(default_config())};
-        if (store_create(bytes, default_config(), kNowUs, store) != Status::kOk) std::abort();
+    explicit FullStore(const StoreConfig& config = default_config())
+        : memory_(new std::uint64_t[region_bytes(config) / 8 + 1]) {
+        const std::span<std::byte> bytes{reinterpret_cast<std::byte*>(memory_.get()), region_bytes(config)};
+        if (store_create(bytes, config, kNowUs, store) != Status::kOk) std::abort();
         char packed[512];
         session_.assign(packed, pack_session({{4, {127, 0, 0, 1}}, 6, "postgres", "postgres", "pgbench"}, packed,
                                              sizeof packed));

@@ -1,4 +1,5 @@
-// A running bucket copied in pieces while everything else goes on: what ran before is in the copy exactly once.
+// A running bucket copied in pieces while everything else goes on: what ran before is in the copy exactly
+// once.
 #include "store_fixture.hpp"
 
 #include "core/sweep.hpp"
@@ -113,8 +114,8 @@ TEST_CASE("sweep: what ran before is there once, whatever happens between the pi
                 if (below(3) == 0)
                     fail(store, failing(1 + below(100), kMeanwhile, below(50)));
                 else
-                    REQUIRE(record_now(store, statement(1 + below(3000), kMeanwhile), execution(1 + below(99))) !=
-                            Status::kLost);
+                    REQUIRE(record_now(store, statement(1 + below(3000), kMeanwhile),
+                                       execution(1 + below(99))) != Status::kLost);
             if (seed % 3 == 0 && !ended && below(6) == 0) {
                 rotate(store, kNoon + kMinute);
                 ended = true;
