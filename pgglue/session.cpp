@@ -153,7 +153,11 @@ extern "C" void roles_changed(Datum, SystemCacheId, uint32 hash) {
 
 void watch_roles() { CacheRegisterSyscacheCallback(AUTHOID, roles_changed, Datum{0}); }
 
-const Session& current_session() { return session_for(GetUserId(), true); }
+// Here, where the look at the session is inlined.
+void identify(core::Identity& identity, bool toplevel, int64 parent_queryid) {
+    set_identity(identity, session_for(GetUserId(), true), toplevel, parent_queryid);
+}
+
 const Session& current_session_without_catalog() { return session_for(GetUserId(), false); }
 const Session& client_session_without_catalog() { return session_for(GetOuterUserId(), false); }
 
