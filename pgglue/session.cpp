@@ -63,7 +63,8 @@ void look_names_up(void* argument) {
     names.user_hash = GetSysCacheHashValue1(AUTHOID, ObjectIdGetDatum(names.userid));
 }
 
-/// As SET ROLE or the client has given it; null when the role is another one (of a SECURITY DEFINER function).
+/// As SET ROLE or the client has given it; null when the role is another one (of a SECURITY DEFINER
+/// function).
 const char* name_without_catalog(Oid userid) {
     if (userid == GetCurrentRoleId()) return GetConfigOption("role", true, false);
     if (MyProcPort != nullptr && userid == GetAuthenticatedUserId()) return MyProcPort->user_name;

@@ -32,8 +32,8 @@ const Session& client_session_without_catalog();
 /// The same of whoever code runs as just now, in the middle of an error.
 const Session& current_session_without_catalog();
 
-/// Packed names of the session that a statement began in. Statements that run while it is forgotten for others were
-/// given them (keep_names() in active_query.cpp); those of now if it is not known.
+/// Packed names of the session that a statement began in. Statements that run while it is forgotten for
+/// others were given them (keep_names() in active_query.cpp); those of now if it is not known.
 std::string_view session_names(Oid userid, uint64 hash);
 
 /// To be called when the library is loaded: renamed roles are noticed.

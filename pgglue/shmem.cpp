@@ -16,7 +16,7 @@ extern "C" {
 
 namespace pgsm::glue {
 
-core::Store attached_store;
+core::Store attached;
 core::HistogramBounds bounds_in_use;
 LWLock* store_lock;
 
@@ -64,7 +64,7 @@ void create_state(std::byte* memory) {
     const TimestampTz now = GetCurrentTimestamp();
     shared_state->stats_since = now;
     const core::Status status = core::store_create({memory + kStoreOffset, total_bytes() - kStoreOffset},
-                                                   store_config(), now, attached_store);
+                                                   store_config(), now, attached);
     // The settings' ranges leave no budget that the core refuses.
     if (status != core::Status::kOk) elog(FATAL, "pg_stat_monitor cannot lay out its shared memory");
     load_image();
@@ -86,7 +86,7 @@ extern "C" void pgsm_shmem_startup() {
     bool found = false;
     auto* memory = static_cast<std::byte*>(ShmemInitStruct(kName, total_bytes(), &found));
     shared_state = reinterpret_cast<SharedState*>(memory);
-    attached_store.base = memory + kStoreOffset;
+    attached.base = memory + kStoreOffset;
     store_lock = &GetNamedLWLockTranche(kName)->lock;
     if (!found) create_state(memory);
     LWLockRelease(AddinShmemInitLock);
@@ -138,12 +138,12 @@ uint32 ended_buckets_to_keep() {
 
 void rotate_if_due(TimestampTz now) {
     lock_store_shared();
-    const bool due = core::rotation_due(attached_store, now);
+    const bool due = core::rotation_due(attached, now);
     unlock_store();
     if (!due) return;
     const uint32 keep = ended_buckets_to_keep();
     lock_store_exclusive();
-    if (core::rotation_due(attached_store, now)) core::rotate(attached_store, now, keep);
+    if (core::rotation_due(attached, now)) core::rotate(attached, now, keep);
     unlock_store();
     wake_exporter();
 }
