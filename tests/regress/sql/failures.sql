@@ -1,5 +1,6 @@
 -- What a statement has used until it failed is in the row of its error: once, and in no row of an execution.
 CREATE EXTENSION pg_stat_monitor;
+\set VERBOSITY terse
 SET pg_stat_monitor.pgsm_track_planning = on;
 CREATE TABLE numbers AS SELECT n, repeat('x', 100) AS filler FROM generate_series(1, 20000) AS n;
 CREATE TABLE parents (n integer PRIMARY KEY);
@@ -17,7 +18,7 @@ END $$;
 CREATE VIEW failed AS
 SELECT substring(query FROM 'f\d\d') AS name, elevel, sqlcode, calls, cmd_type_text AS command, toplevel AS top, rows,
        total_exec_time > 0 AS time, shared_blks_hit + shared_blks_read >= 200 AS blocks, wal_records >= 5000 AS wal,
-       CASE WHEN cmd_type <> 6 THEN plans END AS plans, total_plan_time > 0 AS planned
+       CASE WHEN cmd_type <> 6 THEN plans END AS plans, CASE WHEN cmd_type <> 6 THEN total_plan_time > 0 END AS planned
 FROM pg_stat_monitor WHERE query ~ 'f\d\d' AND query !~ 'pg_stat_monitor|failed';
 
 -- A run, on the top and further inside; what the planner does; what it evaluates; a lock that the parser waits for.
