@@ -90,7 +90,10 @@ void make_texts(Execution& execution, int sqlerrcode) {
     constexpr size_t kCap = kMessageBytes + 16;
     char* out = static_cast<char*>(MemoryContextAllocExtended(failure_memory, kCap, MCXT_ALLOC_NO_OOM));
     const ErrorData* error = out != nullptr && sqlerrcode != ERRCODE_OUT_OF_MEMORY ? copy_error() : nullptr;
-    if (error != nullptr)
+    // What a function raises may have been handed to it by any of the statements around.
+    if (error != nullptr && is_written_by_users(error))
+        nested.message = "...";
+    else if (error != nullptr)
         nested.message = error_message(error, slice, execution.kind, nested.text.has_secret, out, kCap);
     MemoryContextSwitchTo(old);
 }
