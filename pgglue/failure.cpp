@@ -31,7 +31,7 @@ struct ClientFailure {
     int sqlerrcode;            // 0: none
     TimestampTz message_time;  // start of the client message
 };
-ClientFailure client;
+constinit ClientFailure client{};
 
 /// The row that waits; the views are of failure_memory.
 struct NestedFailure {
@@ -42,7 +42,7 @@ struct NestedFailure {
     std::string_view message;
     std::string_view nest;
 };
-NestedFailure nested;
+constinit NestedFailure nested{};
 
 void forget_nested() {
     failure_waits = false;
