@@ -17,9 +17,9 @@ struct ActiveQuery {
     const QueryDesc* query_desc;
     core::Identity identity;
     CpuReading cpu;
-    Usage used;                // by its executor runs and finish
-    UsageStart start;          // of the run or finish under way; its time is zero when there is none
-    core::Counters* planning;  // of the planner calls that led to this execution; null without any
+    Usage used;                    // by its executor runs and finish
+    UsageStart start;              // of the run or finish under way; its time is zero when there is none
+    core::Counters* planning;      // of the planner calls that led to this execution; null without any
     SourceSlice around;            // the utility statement that it was started in; without a source for none
     const QueryDesc* parent_desc;  // what runs it; null without a parent, or when that has ended
     ParentText parent;             // set when the parent ends
@@ -32,8 +32,8 @@ struct ActiveQuery {
 /// Notes what surrounds a query that has just been started and identified: utility statement and parent.
 [[gnu::hot]] void place_query(ActiveQuery* query);
 
-/// The statement that runs what is recorded now for a user, in `parent`; null when there is none, when it is not
-/// tracked, or another user's.
+/// The statement that runs what is recorded now for a user, in `parent`; null when there is none, when it is
+/// not tracked, or another user's.
 const ParentText* current_parent(Oid userid, ParentText& parent);
 
 /// Head of the list of all that are active.
@@ -64,8 +64,9 @@ core::Counters* take_planning(int64 queryid, int level, MemoryContext context);
 /// To be called before the first planning that is to be remembered; false when none can be.
 bool can_remember_plannings();
 
-/// Takes the plannings of this client message that no execution took, since something failed first: the statement's own
-/// at `level`, and of those inside of it how often and how long (their blocks are the statement's anyway).
+/// Takes the plannings of this client message that no execution took, since something failed first: the
+/// statement's own at `level`, and of those inside of it how often and how long (their blocks are the
+/// statement's anyway).
 void take_failed_plannings(int64 queryid, int level, core::Counters& into);
 
 }  // namespace pgsm::glue

@@ -221,10 +221,6 @@ void wake_if_needed(const Outcome& outcome, TimestampTz now) {
 
 }  // namespace
 
-void identify(core::Identity& identity, bool toplevel, int64 parent_queryid) {
-    set_identity(identity, current_session(), toplevel, parent_queryid);
-}
-
 instr_time counted_until;
 
 void add_usage(Usage& usage, const UsageStart& start) {

@@ -94,7 +94,9 @@ inline void set_identity(core::Identity& identity, const Session& session, bool 
     identity.planid = 0;
 }
 
-/// Sets the identity of what starts now, in the session as it is. `parent_queryid` 0: no parent.
+/// Sets the identity of what starts now, in the session as it is. `parent_queryid` 0: no parent. Looks names up in the
+/// catalogs when the user has changed and a transaction is in progress; without one (an aborted transaction) the names
+/// known so far are used, the user's empty if unknown.
 [[gnu::hot]] void identify(core::Identity& identity, bool toplevel, int64 parent_queryid);
 
 /// Adds blocks, I/O times and WAL. The time is for the caller to place.

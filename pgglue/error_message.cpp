@@ -23,8 +23,8 @@ core::MessageQuotes quotes_of(const ErrorData* error, bool unknown) {
 
 }  // namespace
 
-std::string_view error_message(const ErrorData* error, const SourceSlice& slice, TextKind kind, bool has_secret,
-                               char* out, size_t cap) {
+std::string_view error_message(const ErrorData* error, const SourceSlice& slice, TextKind kind,
+                               bool has_secret, char* out, size_t cap) {
     if (error->message == nullptr) return {};
     // It may be of the statement's own program text (DO).
     if (has_secret && is_written_by_users(error)) return "...";
@@ -35,10 +35,10 @@ std::string_view error_message(const ErrorData* error, const SourceSlice& slice,
     const bool readable = read_tokens(text, room, tokens);
     core::MessageSource source{text, readable ? tokens.span() : std::span<const core::SqlToken>{}, readable,
                                pgsm_normalized_query, has_secret};
-    if (unparsed && readable)
-        source.tokens = {tokens.all, core::behind_secret_word(text, tokens.span())};
+    if (unparsed && readable) source.tokens = {tokens.all, core::behind_secret_word(text, tokens.span())};
     const core::MessageQuotes quotes = quotes_of(error, has_secret || !readable || unparsed);
-    const size_t len = core::shown_message({error->message, strlen(error->message)}, quotes, source, {out, cap});
+    const size_t len =
+        core::shown_message({error->message, strlen(error->message)}, quotes, source, {out, cap});
     return core::truncate_at_char({out, len}, kMessageBytes, text_encoding());
 }
 

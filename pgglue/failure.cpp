@@ -23,7 +23,7 @@ namespace {
 
 /// Texts of the row that waits. It keeps a block that is enough for a copy of most errors.
 MemoryContext failure_memory;
-constexpr Size kKeptBytes = 16 * 1024;
+constexpr Size kKeptBytes = 8 * 1024;
 
 /// The client's statement that has failed last.
 struct ClientFailure {
@@ -31,7 +31,7 @@ struct ClientFailure {
     int sqlerrcode;            // 0: none
     TimestampTz message_time;  // start of the client message
 };
-ClientFailure client;
+constinit ClientFailure client{};
 
 /// The row that waits; the views are of failure_memory.
 struct NestedFailure {
@@ -42,7 +42,7 @@ struct NestedFailure {
     std::string_view message;
     std::string_view nest;
 };
-NestedFailure nested;
+constinit NestedFailure nested{};
 
 void forget_nested() {
     failure_waits = false;
@@ -54,8 +54,7 @@ void take_spent(const Execution& execution, bool identified, Spent& spent) {
     spent.identified = identified;
     spent.cmd_type = execution.cmd_type;
     spent.queryid = execution.queryid;
-    spent.slice =
-        own_slice(execution.slice, execution.around != nullptr ? *execution.around : SourceSlice{});
+    spent.slice = own_slice(execution.slice, execution.around != nullptr ? *execution.around : SourceSlice{});
     spent.names_len = 0;
     spent.counters = {};
     execution.sample.add_to(spent.counters);
@@ -69,7 +68,8 @@ void take_spent(const Execution& execution, bool identified, Spent& spent) {
     spent.names_len = static_cast<uint32>(names.size());
 }
 
-/// True when the row that waits is of the error that passes `level` now. Else it has been caught, and is recorded.
+/// True when the row that waits is of the error that passes `level` now. Else it has been caught, and is
+/// recorded.
 bool passes_on(int level, int sqlerrcode) {
     if (!failure_waits) return false;
     if (nested.sqlerrcode == sqlerrcode && level < nested.level) return true;
@@ -77,7 +77,8 @@ bool passes_on(int level, int sqlerrcode) {
     return false;
 }
 
-/// Makes texts and message of the nested statement that has failed. Not for lack of memory: that error is not copied.
+/// Makes texts and message of the nested statement that has failed. Not for lack of memory: that error is not
+/// copied.
 void make_texts(Execution& execution, int sqlerrcode) {
     MemoryContext old = MemoryContextSwitchTo(failure_memory);
     const SourceSlice slice =
@@ -89,7 +90,10 @@ void make_texts(Execution& execution, int sqlerrcode) {
     constexpr size_t kCap = kMessageBytes + 16;
     char* out = static_cast<char*>(MemoryContextAllocExtended(failure_memory, kCap, MCXT_ALLOC_NO_OOM));
     const ErrorData* error = out != nullptr && sqlerrcode != ERRCODE_OUT_OF_MEMORY ? copy_error() : nullptr;
-    if (error != nullptr)
+    // What a function raises may have been handed to it by any of the statements around.
+    if (error != nullptr && is_written_by_users(error))
+        nested.message = "...";
+    else if (error != nullptr)
         nested.message = error_message(error, slice, execution.kind, nested.text.has_secret, out, kCap);
     MemoryContextSwitchTo(old);
 }
@@ -258,8 +262,8 @@ double unmeasured_ms() {
 }
 
 void make_failure_context() {
-    failure_memory =
-        AllocSetContextCreate(TopMemoryContext, "pg_stat_monitor failures", kKeptBytes, kKeptBytes, kKeptBytes * 4);
+    failure_memory = AllocSetContextCreate(TopMemoryContext, "pg_stat_monitor failures", kKeptBytes,
+                                           kKeptBytes, kKeptBytes * 4);
 }
 
 }  // namespace pgsm::glue

@@ -1,10 +1,11 @@
-// What statements had used when they failed. An error passes the hooks from the innermost statement outwards, before
-// anybody knows who will catch it, and its row is that of the outermost statement that it ended:
+// What statements had used when they failed. An error passes the hooks from the innermost statement outwards,
+// before anybody knows who will catch it, and its row is that of the outermost statement that it ended:
 //
 //   the client's   noted when the error passes it; the log hook, which the server calls next, makes the row
-//   a nested one   its row is made as the error passes it, and waits. The next statement outwards that fails of the same
-//                  error takes its place; when one goes on, or fails of another error, somebody has caught the error,
-//                  and the row is recorded (pgsm_track = all)
+//   a nested one   its row is made as the error passes it, and waits. The next statement outwards that fails
+//   of the same
+//                  error takes its place; when one goes on, or fails of another error, somebody has caught
+//                  the error, and the row is recorded (pgsm_track = all)
 //
 // What ends the process (FATAL) passes no hook: the log hook is called in the middle of the statement then.
 //
@@ -26,9 +27,9 @@ namespace pgsm::glue {
 struct Spent {
     core::Identity identity;  // set if `identified`
     bool identified;
-    uint8 cmd_type;           // the server's CmdType
+    uint8 cmd_type;  // the server's CmdType
     int64 queryid;
-    SourceSlice slice;        // its own; without a source where that is not known
+    SourceSlice slice;  // its own; without a source where that is not known
     uint32 names_len;
     char names[kPackedNamesCap];
     core::Counters counters;
@@ -48,12 +49,12 @@ extern PGSM_OWN bool failure_waits;
 /// Records that row: the error has been caught.
 void record_caught_error();
 
-/// What the client's statement has used, in the log hook. False when nothing is known of it: it failed outside of what
-/// is measured.
+/// What the client's statement has used, in the log hook. False when nothing is known of it: it failed
+/// outside of what is measured.
 bool client_spent(const ErrorData* error, Spent& spent);
 
-/// Time that the client's message has taken and no row has: of what failed before it was run (while it waited for a
-/// lock), or after it (at the commit).
+/// Time that the client's message has taken and no row has: of what failed before it was run (while it waited
+/// for a lock), or after it (at the commit).
 double unmeasured_ms();
 
 /// To be called when the library is loaded.

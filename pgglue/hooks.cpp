@@ -50,7 +50,8 @@ inline bool has_nothing_to_do() { return tracking_is_off() && queryid_is_reporte
     const SourceSlice slice{pstate->p_sourcetext, query->stmt_location, query->stmt_len};
     if (client) note_parsed(queryid, slice, jumble, static_cast<uint8>(query->commandType));
     // A simple Query message parses without parameters of any kind, and its plans go with it.
-    if ((client && pstate->p_paramref_hook == nullptr) || !planned || queryid == 0 || jumble == nullptr) return;
+    if ((client && pstate->p_paramref_hook == nullptr) || !planned || queryid == 0 || jumble == nullptr)
+        return;
     note_kept(queryid, slice, current_utility != nullptr ? current_utility->execution.slice : SourceSlice{},
               jumble);
 }
@@ -89,7 +90,8 @@ PlannedStmt* call_planner(PGSM_PLANNER_PARAMS) {
 [[gnu::hot, gnu::noinline]] PlannedStmt* measured_planner(PGSM_PLANNER_PARAMS) {
     note_executed(static_cast<int64>(parse->queryId));
     if (tracking_is_off()) return call_planner(PGSM_PLANNER_ARGS);
-    if (!pgsm_track_planning || parse->queryId == 0 || !tracks_level(nesting_level) || !can_remember_plannings())
+    if (!pgsm_track_planning || parse->queryId == 0 || !tracks_level(nesting_level) ||
+        !can_remember_plannings())
         return nested_planner(nullptr, PGSM_PLANNER_ARGS);
 
     UsageStart start;

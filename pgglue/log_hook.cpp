@@ -1,6 +1,6 @@
-// Rows of errors and warnings. The row of an error has what the statement had used until then (failure.hpp). The hook runs in the middle of error reporting, possibly for lack of memory or
-// in an aborted transaction: nothing in it raises an error, touches a catalog or waits for more than the
-// store lock.
+// Rows of errors and warnings. The row of an error has what the statement had used until then (failure.hpp).
+// The hook runs in the middle of error reporting, possibly for lack of memory or in an aborted transaction:
+// nothing in it raises an error, touches a catalog or waits for more than the store lock.
 #include "core/api.hpp"
 
 #include "pgglue/collect.hpp"
@@ -32,15 +32,17 @@ emit_log_hook_type prev_emit_log;
 bool in_log_hook;
 MemoryContext hook_memory;
 
-/// What a signal handler says before it ends the process (SIGQUIT): the server may be anywhere then, even in our lock.
+/// What a signal handler says before it ends the process (SIGQUIT): the server may be anywhere then, holding
+/// any lock.
 bool is_in_signal_handler(const ErrorData* error) {
     return error->elevel == WARNING && !is_written_by_users(error) &&
            (error->sqlerrcode == ERRCODE_ADMIN_SHUTDOWN || error->sqlerrcode == ERRCODE_CRASH_SHUTDOWN);
 }
 
 bool worth_recording(const ErrorData* error) {
-    return error->elevel >= WARNING && !is_in_signal_handler(error) && !IsBinaryUpgrade && debug_query_string != nullptr && MyProc != nullptr && store_ready() &&
-           tracking_suspended == 0 && !IsParallelWorker() && !proc_exit_inprogress && CritSectionCount == 0 &&
+    return error->elevel >= WARNING && !is_in_signal_handler(error) && !IsBinaryUpgrade &&
+           debug_query_string != nullptr && MyProc != nullptr && store_ready() && tracking_suspended == 0 &&
+           !IsParallelWorker() && !proc_exit_inprogress && CritSectionCount == 0 &&
            MyDatabaseId != InvalidOid && !store_lock_held();
 }
 
@@ -107,7 +109,8 @@ Failed failed_statement(const ErrorData* error, std::string_view text) {
     return failed;
 }
 
-/// The command of what the parser has not told, by its first word. CMD_UNKNOWN for WITH, which may be any query.
+/// The command of what the parser has not told, by its first word. CMD_UNKNOWN for WITH, which may be any
+/// query.
 CmdType command_by_first_word(std::string_view text) {
     core::SqlTokens tokens{text, plain_backslashes()};
     core::SqlToken token = tokens.next();
@@ -148,11 +151,13 @@ void capture(const ErrorData* error) {
     Spent spent;
     const bool known = ends && client_spent(error, spent);
     // What EXECUTE runs is the statement that was prepared.
-    if (known && spent.slice.source != nullptr && spent.cmd_type != CMD_UTILITY && is_execute(slice_text(failed.slice)))
+    if (known && spent.slice.source != nullptr && spent.cmd_type != CMD_UTILITY &&
+        is_execute(slice_text(failed.slice)))
         failed = {spent.slice, TextKind::planned, spent.queryid, spent.cmd_type};
     if (failed.kind == TextKind::utility && failed.queryid == 0 && is_syntax_error(error->sqlerrcode))
         failed.kind = TextKind::unparsed;
-    if (failed.kind == TextKind::utility && is_query(slice_text(failed.slice))) failed.kind = TextKind::planned;
+    if (failed.kind == TextKind::utility && is_query(slice_text(failed.slice)))
+        failed.kind = TextKind::planned;
     const StatementText text = statement_text(failed.queryid, failed.slice, failed.kind);
     const auto reported = static_cast<int64>(pgstat_get_my_query_id());
     if (failed.queryid == 0 && failed.kind != TextKind::unparsed) failed.queryid = reported;

@@ -63,7 +63,8 @@ void look_names_up(void* argument) {
     names.user_hash = GetSysCacheHashValue1(AUTHOID, ObjectIdGetDatum(names.userid));
 }
 
-/// As SET ROLE or the client has given it; null when the role is another one (of a SECURITY DEFINER function).
+/// As SET ROLE or the client has given it; null when the role is another one (of a SECURITY DEFINER
+/// function).
 const char* name_without_catalog(Oid userid) {
     if (userid == GetCurrentRoleId()) return GetConfigOption("role", true, false);
     if (MyProcPort != nullptr && userid == GetAuthenticatedUserId()) return MyProcPort->user_name;
@@ -153,7 +154,11 @@ extern "C" void roles_changed(Datum, SystemCacheId, uint32 hash) {
 
 void watch_roles() { CacheRegisterSyscacheCallback(AUTHOID, roles_changed, Datum{0}); }
 
-const Session& current_session() { return session_for(GetUserId(), true); }
+// Here, where the look at the session is inlined.
+void identify(core::Identity& identity, bool toplevel, int64 parent_queryid) {
+    set_identity(identity, session_for(GetUserId(), true), toplevel, parent_queryid);
+}
+
 const Session& current_session_without_catalog() { return session_for(GetUserId(), false); }
 const Session& client_session_without_catalog() { return session_for(GetOuterUserId(), false); }
 

@@ -26,19 +26,14 @@ struct alignas(64) Session {
     char packed[kPackedNamesCap];
 };
 
-/// The session as it is now. Looks names up in the catalogs when the user has changed and a transaction is in
-/// progress; without one (an aborted transaction) the names known so far are used, the user's empty if
-/// unknown.
-[[gnu::hot]] const Session& current_session();
-
 /// The client's, whatever function runs, without touching a catalog: for the log hook.
 const Session& client_session_without_catalog();
 
-/// The same for whoever code runs as just now, in the middle of an error.
+/// The same of whoever code runs as just now, in the middle of an error.
 const Session& current_session_without_catalog();
 
-/// Packed names of the session that a statement began in. Statements that run while it is forgotten for others were
-/// given them (keep_names() in active_query.cpp); those of now if it is not known.
+/// Packed names of the session that a statement began in. Statements that run while it is forgotten for
+/// others were given them (keep_names() in active_query.cpp); those of now if it is not known.
 std::string_view session_names(Oid userid, uint64 hash);
 
 /// To be called when the library is loaded: renamed roles are noticed.

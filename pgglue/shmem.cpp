@@ -17,7 +17,7 @@ extern "C" {
 
 namespace pgsm::glue {
 
-core::Store attached_store;
+core::Store attached;
 core::HistogramBounds bounds_in_use;
 LWLock* store_lock;
 
@@ -66,7 +66,7 @@ void create_state(std::byte* memory) {
     const TimestampTz now = GetCurrentTimestamp();
     shared_state->stats_since = now;
     const core::Status status = core::store_create({memory + kStoreOffset, total_bytes() - kStoreOffset},
-                                                   store_config(), now, attached_store);
+                                                   store_config(), now, attached);
     // The settings' ranges leave no budget that the core refuses.
     if (status != core::Status::kOk) elog(FATAL, "pg_stat_monitor cannot lay out its shared memory");
     shared_state->history_bytes = -1;
@@ -91,7 +91,7 @@ extern "C" void pgsm_shmem_startup() {
     bool found = false;
     auto* memory = static_cast<std::byte*>(ShmemInitStruct(kName, total_bytes(), &found));
     shared_state = reinterpret_cast<SharedState*>(memory);
-    attached_store.base = memory + kStoreOffset;
+    attached.base = memory + kStoreOffset;
     // Where processes are started anew instead of forked (EXEC_BACKEND) each of them comes by here, too; the memory
     // is at the same address in all of them.
     if (!found) create_state(memory);
@@ -126,12 +126,12 @@ void let_others_lock_store() { pg_usleep(50); }
 
 void rotate_if_due(TimestampTz now) {
     lock_store_shared();
-    const bool due = core::rotation_due(attached_store, now);
+    const bool due = core::rotation_due(attached, now);
     unlock_store();
     if (!due) return;
     lock_store_exclusive();
-    const uint64 lost = attached_store.header().usage.buckets_lost;
-    if (core::rotation_due(attached_store, now)) core::rotate(attached_store, now);
+    const uint64 lost = attached.header().usage.buckets_lost;
+    if (core::rotation_due(attached, now)) core::rotate(attached, now);
     note_losses(lost);
     unlock_store();
     wake_exporter();

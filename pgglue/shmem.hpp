@@ -67,12 +67,12 @@ void require_store();
 SharedState& shared();
 
 // Set when the server starts; here for those who need them in each statement.
-extern PGSM_OWN core::Store attached_store;
+extern PGSM_OWN core::Store attached;
 extern PGSM_OWN core::HistogramBounds bounds_in_use;
 extern PGSM_OWN LWLock* store_lock;
 
 /// The store in shared memory. Its rules of locking: core/store.hpp.
-inline core::Store store() { return attached_store; }
+inline core::Store store() { return attached; }
 
 /// Bounds of the response-time histogram, made once at server start from the settings.
 inline const core::HistogramBounds& histogram_bounds() { return bounds_in_use; }

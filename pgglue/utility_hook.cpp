@@ -168,7 +168,7 @@ int64 utility_rows(const QueryCompletion* completion) {
         execution.queryid = recorded_queryid(queryid, slice, text);
         if (text.text.data() != nullptr) execution.text = &text;
         const std::string_view names = run.names();
-        execution.names = &names;
+        if (run.kept_names_len != 0) execution.names = &names;
         record_execution(execution);
     }
     if (creates_extension && store_ready()) {

@@ -1,5 +1,5 @@
-// A utility statement while it is executed, in the frame of its hook. The frames are linked, so that whoever needs
-// them (an error, a session that is forgotten) finds all.
+// A utility statement while it is executed, in the frame of its hook. The frames are linked, so that whoever
+// needs them (an error, a session that is forgotten) finds all.
 #pragma once
 
 #include "core/api.hpp"
@@ -15,9 +15,9 @@ struct UtilityRun {
     CpuReading cpu;
     UsageStart start;
     UtilityRun* outer;
-    int level;               // of nesting; 0 the client's
-    bool recorded;           // false: the rest of `execution` is not set
-    uint32 kept_names_len;   // 0: session_names() still knows them
+    int level;              // of nesting; 0 the client's
+    bool recorded;          // false: the rest of `execution` is not set
+    uint32 kept_names_len;  // 0: session_names() still knows them
     char kept_names[kPackedNamesCap];
 
     std::string_view names() const {

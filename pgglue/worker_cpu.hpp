@@ -1,8 +1,8 @@
-// CPU time that parallel workers used for this backend. A worker hands all that it used over when it exits, which its
-// leader waits for before the plan node, the index build or the vacuum that had it ends.
+// CPU time that parallel workers used for this backend. A worker hands all that it used over when it exits,
+// which its leader waits for before the plan node, the index build or the vacuum that had it ends.
 //
-// Memory: one slot in shared memory for each leader that has not looked yet. Lock: WorkerCpuSlots::mutex, taken by
-// workers when they exit and by leaders that find something in their slot.
+// Memory: one slot in shared memory for each leader that has not looked yet. Lock: WorkerCpuSlots::mutex,
+// taken by workers when they exit and by leaders that find something in their slot.
 #pragma once
 
 #include "core/api.hpp"
@@ -18,8 +18,8 @@ struct WorkerCpu {
     int64 sys_us;
 };
 
-/// Leaders with workers at one time are no more than max_parallel_workers. When all slots are taken, the one that was
-/// taken first is given away: its leader has most probably failed, and may be gone.
+/// Leaders with workers at one time are no more than max_parallel_workers. When all slots are taken, the one
+/// that was taken first is given away: its leader has most probably failed, and may be gone.
 struct WorkerCpuSlots {
     static constexpr int kSlots = 64;
     slock_t mutex;
@@ -31,7 +31,8 @@ struct WorkerCpuSlots {
 /// In a parallel worker: makes sure that its CPU time is handed over when it exits. May be called again.
 void report_worker_cpu();
 
-/// What workers of this backend have used since it began, as far as they have exited. Its slot is empty afterwards.
+/// What workers of this backend have used since it began, as far as they have exited. Its slot is empty
+/// afterwards.
 struct CollectedCpu {
     int64 user_us;
     int64 sys_us;

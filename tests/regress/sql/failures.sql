@@ -1,5 +1,6 @@
 -- What a statement has used until it failed is in the row of its error: once, and in no row of an execution.
 CREATE EXTENSION pg_stat_monitor;
+\set VERBOSITY terse
 SET pg_stat_monitor.pgsm_track_planning = on;
 CREATE TABLE numbers AS SELECT n, repeat('x', 100) AS filler FROM generate_series(1, 20000) AS n;
 CREATE TABLE parents (n integer PRIMARY KEY);
@@ -17,7 +18,7 @@ END $$;
 CREATE VIEW failed AS
 SELECT substring(query FROM 'f\d\d') AS name, elevel, sqlcode, calls, cmd_type_text AS command, toplevel AS top, rows,
        total_exec_time > 0 AS time, shared_blks_hit + shared_blks_read >= 200 AS blocks, wal_records >= 5000 AS wal,
-       CASE WHEN cmd_type <> 6 THEN plans END AS plans, total_plan_time > 0 AS planned
+       CASE WHEN cmd_type <> 6 THEN plans END AS plans, CASE WHEN cmd_type <> 6 THEN total_plan_time > 0 END AS planned
 FROM pg_stat_monitor WHERE query ~ 'f\d\d' AND query !~ 'pg_stat_monitor|failed';
 
 -- A run, on the top and further inside; what the planner does; what it evaluates; a lock that the parser waits for.
@@ -97,6 +98,26 @@ SELECT * FROM failed ORDER BY name, elevel;
 SELECT query, top_query, message FROM pg_stat_monitor WHERE elevel > 0 AND query LIKE '%f22%';
 SELECT calls FROM pg_stat_monitor WHERE query LIKE '%inside%';
 
+-- What a function raises may quote what it was handed: no message.
+SET pg_stat_monitor.pgsm_normalized_query = on;
+CREATE FUNCTION quotes(what text) RETURNS integer LANGUAGE plpgsql AS $$ BEGIN RAISE 'no such thing: %', what; END $$;
+CREATE FUNCTION hands_over(what text) RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM quotes(what);
+    RETURN 1;
+EXCEPTION WHEN OTHERS THEN RETURN 2;
+END $$;
+SELECT hands_over('private');
+DO $$
+BEGIN
+    PERFORM hands_over('private');
+    EXECUTE 'ALTER ROLE regress_no_such_role PASSWORD ''private''';
+EXCEPTION WHEN OTHERS THEN NULL;
+END $$;
+SELECT query, calls, message FROM pg_stat_monitor WHERE elevel > 0 AND query ~ 'quotes|ALTER ROLE' ORDER BY query COLLATE "C";
+SELECT count(*) FROM pg_stat_monitor WHERE message ~ 'private' OR query ~ 'private';
+RESET pg_stat_monitor.pgsm_normalized_query;
+
 -- Caught, and raised again: one error. Raised as another one: two.
 SELECT FROM pg_stat_monitor_reset();
 CREATE FUNCTION again() RETURNS void LANGUAGE plpgsql AS $$
@@ -135,7 +156,7 @@ RESET pg_stat_monitor.pgsm_track;
 DROP SCHEMA several CASCADE;
 DROP TABLE third, children, parents, watched, numbers CASCADE;
 DROP PROCEDURE fails;
-DROP FUNCTION slowly, folded, inner_one, again, another, utilities;
+DROP FUNCTION slowly, folded, inner_one, again, another, utilities, quotes, hands_over;
 DROP ROLE regress_nobody;
 DROP VIEW failed;
 DROP EXTENSION pg_stat_monitor;

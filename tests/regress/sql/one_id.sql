@@ -1,6 +1,7 @@
 -- A statement has one pgsm_query_id, whatever became of it: executed, failed there or before, through PREPARE, in a
 -- function, with texts normalised or not.
 CREATE EXTENSION pg_stat_monitor;
+\set VERBOSITY terse
 CREATE TABLE x01 (n integer CHECK (n > 0), s text);
 CREATE TABLE x02 (n integer);
 CREATE TABLE x03 (n integer);

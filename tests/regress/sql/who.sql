@@ -1,5 +1,6 @@
 -- Whose statement it is: user, application name and address of when it began, however often they change in it.
 CREATE EXTENSION pg_stat_monitor;
+\set VERBOSITY terse
 CREATE ROLE regress_one;
 CREATE ROLE regress_two SUPERUSER;
 GRANT CREATE ON SCHEMA public TO regress_one;
