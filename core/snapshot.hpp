@@ -38,6 +38,12 @@ void touch_pages(Store copy) noexcept;
 /// an index on it likes them, then the residual entries.
 void fold_rest(Store copy, Bucket& bucket, std::uint32_t top, std::span<Ref> scratch) noexcept;
 
+/// Adds what takes more room than `budget_bytes` of rows to residual entries, in a private copy, and returns how many
+/// entries that were. Room is shared out evenly: each user keeps what is worth most to him, and who needs less than
+/// an equal share leaves the rest to the others. Residual entries do not count. `scratch` as in fold_rest(), which
+/// may follow.
+std::uint32_t fold_beyond(Store copy, Bucket& bucket, std::uint64_t budget_bytes, std::span<Ref> scratch) noexcept;
+
 /// A row. Its texts point into the store. `exported_at_us`: kLive for rows that are not exported.
 void fill_row(Store store, const Bucket& bucket, const Entry& entry, std::int64_t exported_at_us,
               Row& row) noexcept;

@@ -17,6 +17,7 @@
 #include "pgglue/bucket_numbers.hpp"
 #include "pgglue/datum.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/history_cap.hpp"
 #include "pgglue/shmem.hpp"
 
 extern "C" {
@@ -59,6 +60,7 @@ struct Job {
     AttrNumber numbers[kTableColumns];  ///< of the library's columns in the table; those it lacks: invalid
     MemoryContext row_context;
     int64 rows;
+    uint64 folded;  ///< entries that the size of the history left no room for
 };
 
 void raise_mismatch(const char* detail) {
@@ -214,6 +216,9 @@ void write_buckets(void* argument) {
         if (bucket == nullptr) continue;
         // The residual rows of the bucket before are written: its spare memory can serve again.
         job.copy.header().spare_next = core::region_bytes(job.copy.header().config);
+        if (const int64 most = bucket_bytes(); most != 0)
+            job.folded = job.folded + core::fold_beyond(job.copy, *bucket, static_cast<uint64>(most),
+                                                        {job.scratch, job.scratch_count});
         core::fold_rest(job.copy, *bucket, static_cast<uint32>(pgsm_export_top_n),
                         {job.scratch, job.scratch_count});
         for (core::Ref at = bucket->first_entry; at != 0; at = job.copy.entry(at)->list_next) {
@@ -250,6 +255,7 @@ int64 export_into(Relation table, StampUse use) {
         copy_buckets(job);
         run_as_owner(table, write_buckets, &job);
         settle_stamps(job.range);
+        note_folded(job.folded);
         note_export(job.range, job.rows, static_cast<double>(GetCurrentTimestamp() - start) / 1000);
     }
     MemoryContextSwitchTo(before);

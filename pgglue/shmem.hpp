@@ -38,6 +38,15 @@ struct SharedState {
     char last_error[256];       // message of the last export that failed
     char lost_reason[128];      // why buckets were given up last
     uint64 losses_explained;    // by lost_reason: buckets, as in core::Usage
+    // What pgsm_history_max_size costs: history_cap.cpp.
+    Oid capped_database;                // that the two figures behind it are about
+    int64 bucket_bytes;                 // that the rows of a bucket may take; 0: no limit
+    int64 hour_bytes;                   // the same of an hour that is merged
+    uint64 history_rows_folded;         // added to residual rows for it
+    uint64 history_days_dropped;        // before their time
+    TimestampTz history_dropped_to;     // end of the newest of them; 0: none
+    TimestampTz history_dropped_at;     // 0: never
+    TimestampTz history_cap_told;       // when the log said so last; 0: never
     core::TrustedClock clock;   // of the history
     TimestampTz clock_saved;    // what the file has that holds it; 0: not written yet
     uint64 resets;              // of the memory by pg_stat_monitor_reset(); store lock

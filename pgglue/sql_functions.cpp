@@ -135,6 +135,8 @@ void empty_memory() {
     SpinLockAcquire(&state.mutex);
     state.stats_since = now;
     state.exports = state.export_failures = 0;
+    state.history_rows_folded = state.history_days_dropped = 0;
+    state.history_dropped_to = state.history_dropped_at = 0;
     state.losses_explained = 0;
     state.lost_reason[0] = '\0';
     SpinLockRelease(&state.mutex);

@@ -142,6 +142,10 @@ void fill_from_state(StatusRow& row, uint64 buckets_lost) {
     row.reason(StatusColumn::last_error, state.last_error, readable);
     row.time(StatusColumn::last_error_at, state.last_error_at);
     row.time(StatusColumn::stats_since, state.stats_since);
+    row.count(StatusColumn::history_rows_folded, state.history_rows_folded);
+    row.count(StatusColumn::history_days_dropped, state.history_days_dropped);
+    row.time(StatusColumn::history_dropped_to, state.history_dropped_to);
+    row.time(StatusColumn::history_dropped_at, state.history_dropped_at);
 }
 
 }  // namespace

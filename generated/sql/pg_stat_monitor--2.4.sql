@@ -176,7 +176,11 @@ CREATE FUNCTION pg_stat_monitor_status_internal(
     OUT export_failures bigint,
     OUT last_error text,
     OUT last_error_at timestamp with time zone,
-    OUT stats_since timestamp with time zone
+    OUT stats_since timestamp with time zone,
+    OUT history_rows_folded bigint,
+    OUT history_days_dropped bigint,
+    OUT history_dropped_to timestamp with time zone,
+    OUT history_dropped_at timestamp with time zone
 )
 RETURNS record
 AS 'MODULE_PATHNAME', 'pg_stat_monitor_status_internal'
@@ -211,7 +215,11 @@ CREATE VIEW pg_stat_monitor_status AS SELECT
     export_failures,
     last_error,
     last_error_at,
-    stats_since
+    stats_since,
+    history_rows_folded,
+    history_days_dropped,
+    history_dropped_to,
+    history_dropped_at
 FROM pg_stat_monitor_status_internal();
 
 CREATE FUNCTION pg_stat_monitor_fdw_handler()
@@ -1038,6 +1046,10 @@ COMMENT ON COLUMN pg_stat_monitor_status.export_failures IS 'Exports that failed
 COMMENT ON COLUMN pg_stat_monitor_status.last_error IS 'Message of the last failure; masked without pg_read_all_stats.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_error_at IS 'When that was.';
 COMMENT ON COLUMN pg_stat_monitor_status.stats_since IS 'Since when these figures are counted.';
+COMMENT ON COLUMN pg_stat_monitor_status.history_rows_folded IS 'Rows that were added to residual ones because the history nears pgsm_history_max_size.';
+COMMENT ON COLUMN pg_stat_monitor_status.history_days_dropped IS 'Days of the history that were dropped before their time because it exceeded pgsm_history_max_size.';
+COMMENT ON COLUMN pg_stat_monitor_status.history_dropped_to IS 'Rows that were exported before this are gone for that reason.';
+COMMENT ON COLUMN pg_stat_monitor_status.history_dropped_at IS 'When the last of those days was dropped.';
 COMMENT ON FUNCTION pg_stat_monitor_export() IS
     'Ends the running bucket, exports every ended one, and returns the number of rows written.';
 COMMENT ON FUNCTION pg_stat_monitor_reset() IS
