@@ -49,8 +49,8 @@ std::uint64_t bytes_at_level(Store copy, std::span<const Ref> entries, std::uint
     return all;
 }
 
-/// The greatest share of each user with which all of them keep to the budget: whoever needs less than an equal
-/// part leaves the rest of it to the others.
+/// The greatest share of each user with which all of them keep to the budget: whoever needs less than an
+/// equal part leaves the rest of it to the others.
 std::uint64_t find_level(Store copy, std::span<const Ref> entries, std::uint64_t budget) noexcept {
     std::uint64_t good = 0, bad = budget + 1;
     while (bad - good > 1) {
@@ -60,7 +60,8 @@ std::uint64_t find_level(Store copy, std::span<const Ref> entries, std::uint64_t
     return good;
 }
 
-/// Brings the entries that stay to the front, in their order, and returns their number; the others are folded.
+/// Brings the entries that stay to the front, in their order, and returns their number; the others are
+/// folded.
 std::size_t fold_above(Store copy, Bucket& bucket, std::span<Ref> entries, std::uint64_t level) noexcept {
     std::size_t kept = 0;
     std::uint64_t errors = 0, all = 0;
@@ -85,7 +86,8 @@ std::size_t fold_above(Store copy, Bucket& bucket, std::span<Ref> entries, std::
 
 }  // namespace
 
-std::uint32_t fold_beyond(Store copy, Bucket& bucket, std::uint64_t budget_bytes, std::span<Ref> scratch) noexcept {
+std::uint32_t fold_beyond(Store copy, Bucket& bucket, std::uint64_t budget_bytes,
+                          std::span<Ref> scratch) noexcept {
     std::size_t n = 0;
     std::uint64_t bytes = 0;
     for (Ref at = bucket.first_entry; at != 0 && n < scratch.size(); at = copy.entry(at)->list_next) {

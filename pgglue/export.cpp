@@ -255,8 +255,7 @@ int64 export_into(Relation table, StampUse use) {
         copy_buckets(job);
         run_as_owner(table, write_buckets, &job);
         settle_stamps(job.range);
-        note_folded(job.folded);
-        note_export(job.range, job.rows, static_cast<double>(GetCurrentTimestamp() - start) / 1000);
+        note_export(job.range, job.rows, static_cast<double>(GetCurrentTimestamp() - start) / 1000, job.folded);
     }
     MemoryContextSwitchTo(before);
     MemoryContextDelete(context);

@@ -286,7 +286,8 @@ bool has_day(TimestampTz before) {
 void drop_expired(TimestampTz before, TimestampTz merged_before) {
     bool merges = false;
     for (int i = 0; i < history.count && !merges; ++i)
-        merges = history.parts[i].own && history.parts[i].to > before && is_due(history.parts[i], merged_before);
+        merges =
+            history.parts[i].own && history.parts[i].to > before && is_due(history.parts[i], merged_before);
     if (merges && !has_day(before - kWaitForMergeUs)) return;
     for (int i = 0; i < history.count; ++i)
         if (history.parts[i].own && history.parts[i].to <= before) drop_part(history.parts[i]);
@@ -331,7 +332,8 @@ void make_days_ahead() {
     set_lock_timeout(kLockTimeout);
     set_triggers("replica");
     run_step(nullptr, InvalidOid, 0, nullptr);
-    // Attaching a partition locks the default one, for which a standby's readers have to make way: once a week.
+    // Attaching a partition locks the default one, for which a standby's readers have to make way: once a
+    // week.
     Progress tomorrow = Progress::nothing;
     run_step(day_step, InvalidOid, now, nullptr);
     run_step(day_step, InvalidOid, now + USECS_PER_DAY, &tomorrow);
@@ -360,6 +362,7 @@ void keep_history() {
     repeat(drain_step, GetCurrentTimestamp(), start_us);
     // With nothing to be merged it clears away what was begun.
     repeat(rollup_step, merge_before(now), start_us);
+    tell_of_folded();
 }
 
 }  // namespace pgsm::glue

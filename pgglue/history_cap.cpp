@@ -1,16 +1,17 @@
-// pgsm_history_max_size is a limit for all users together. So that nobody's rows push out those of others, they
-// give way in this order, as the size comes near it:
+// pgsm_history_max_size is a limit for all users together. So that nobody's rows push out those of others,
+// they give way in this order, as the size comes near it:
 //   - Above three quarters days are merged into hours as soon as they are over.
-//   - Above half, what is left of the limit is shared out to the rest of the day: the rows of a bucket may take so
-//     many bytes, those of a merged hour so many. Where they would take more, users share them evenly: whoever
-//     needs less than an equal part keeps everything, the others what is worth most to them, and the rest is added
-//     to residual rows, so that all sums stay.
+//   - Above half, what is left of the limit is shared out to the rest of the day: the rows of a bucket may
+//   take so
+//     many bytes, those of a merged hour so many. Where they would take more, users share them evenly:
+//     whoever needs less than an equal part keeps everything, the others what is worth most to them, and the
+//     rest is added to residual rows, so that all sums stay.
 //   - Above the limit, the oldest day goes as a whole.
 // All of it is counted; the log says so once a day at most.
 //
-// Today takes at most six tenths of the limit, so that there is room left for tomorrow's buckets until today has been
-// merged. A bucket may take twice its part of what is left, for most take less: that uses up no more than there
-// is, since the part shrinks with what is left.
+// Today takes at most six tenths of the limit, so that there is room left for tomorrow's buckets until today
+// has been merged. A bucket may take twice its part of what is left, for most take less: that uses up no more
+// than there is, since the part shrinks with what is left.
 #include "core/api.hpp"
 
 #include "pgglue/history_cap.hpp"
@@ -47,14 +48,6 @@ int64 share_of_hour() {
     constexpr int kDaysForGood = 30;
     const int days = pgsm_history_retention == 0 ? kDaysForGood : pgsm_history_retention / (24 * 60) + 1;
     return limit_bytes() / 2 / days / 24 + 1;
-}
-
-/// True once a day.
-bool tells_news(SharedState& state, TimestampTz now) {
-    if (state.history_cap_told != 0 && now >= state.history_cap_told && now - state.history_cap_told < USECS_PER_DAY)
-        return false;
-    state.history_cap_told = now;
-    return true;
 }
 
 int64 share(const int64& figure) {
@@ -95,12 +88,22 @@ int64 bucket_bytes() { return share(shared().bucket_bytes); }
 int64 hour_bytes() { return share(shared().hour_bytes); }
 
 void note_folded(uint64 rows) {
-    if (rows == 0) return;
-    const TimestampTz now = GetCurrentTimestamp();
     SharedState& state = shared();
     SpinLockAcquire(&state.mutex);
     state.history_rows_folded = state.history_rows_folded + rows;
-    const bool news = tells_news(state, now);
+    SpinLockRelease(&state.mutex);
+}
+
+void tell_of_folded() {
+    const TimestampTz now = GetCurrentTimestamp();
+    SharedState& state = shared();
+    SpinLockAcquire(&state.mutex);
+    const TimestampTz told = state.history_folded_told_at;
+    const bool again = told == 0 || now < told || now - told > USECS_PER_DAY;
+    const bool news = again && state.history_rows_folded > state.history_folded_told;
+    if (news) state.history_folded_told_at = now;
+    if (news || state.history_rows_folded < state.history_folded_told)
+        state.history_folded_told = state.history_rows_folded;
     SpinLockRelease(&state.mutex);
     if (news)
         ereport(LOG, (errmsg("pg_stat_monitor stores fewer statements one by one, as its history nears "
@@ -115,8 +118,8 @@ void note_dropped_day(TimestampTz to) {
     SpinLockAcquire(&state.mutex);
     state.history_days_dropped = state.history_days_dropped + 1;
     state.history_dropped_to = Max(state.history_dropped_to, to);
-    const bool news =
-        state.history_dropped_at == 0 || now < state.history_dropped_at || now - state.history_dropped_at > USECS_PER_DAY;
+    const bool news = state.history_dropped_at == 0 || now < state.history_dropped_at ||
+                      now - state.history_dropped_at > USECS_PER_DAY;
     state.history_dropped_at = now;
     SpinLockRelease(&state.mutex);
     if (news)

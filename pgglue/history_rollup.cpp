@@ -159,12 +159,13 @@ const char* rows_of(const Span& span, const char* before, const char* source) {
     return psprintf(kMergeRowsSql, before, source, span.from, span.to, span.first_export, span.last_export);
 }
 
-/// Merges the rows of an hour so that they take no more than `most` bytes: what is worth less becomes residual rows.
+/// Merges the rows of an hour so that they take no more than `most` bytes: what is worth less becomes
+/// residual rows.
 void merge_within(const Span& span, int64 most, const char* late, const char* insert) {
     const char* day = span.source + strlen("ONLY ");
-    const char* choose =
-        psprintf(kChooseRowsSql, day, span.from, span.to, span.first_export, span.last_export,
-                 static_cast<long long>(most), late, day, span.from, span.to, span.first_export, span.last_export);
+    const char* choose = psprintf(kChooseRowsSql, day, span.from, span.to, span.first_export,
+                                  span.last_export, static_cast<long long>(most), late, day, span.from,
+                                  span.to, span.first_export, span.last_export);
     Datum folded = 0;
     if (ask(psprintf(kMergeChosenSql, rows_of(span, choose, "source"), insert), &folded))
         note_folded(static_cast<uint64>(DatumGetInt64(folded)));
@@ -261,7 +262,8 @@ Progress merge_step(Oid table, TimestampTz before, TimestampTz expired_before) {
             drop_own(side.oid);
             return Progress::more;
         }
-        return merge_hour(table, side) ? Progress::more : finish_day(table, history, *day, side, expired_before);
+        return merge_hour(table, side) ? Progress::more
+                                       : finish_day(table, history, *day, side, expired_before);
     }
     for (int i = 0; i < history.count; ++i) {
         if (!is_due(history.parts[i], before) || history.parts[i].to <= expired_before) continue;

@@ -46,7 +46,8 @@ struct SharedState {
     uint64 history_days_dropped;        // before their time
     TimestampTz history_dropped_to;     // end of the newest of them; 0: none
     TimestampTz history_dropped_at;     // 0: never
-    TimestampTz history_cap_told;       // when the log said so last; 0: never
+    uint64 history_folded_told;         // what of the folded rows the log has told, and when
+    TimestampTz history_folded_told_at;  // 0: never
     core::TrustedClock clock;   // of the history
     TimestampTz clock_saved;    // what the file has that holds it; 0: not written yet
     uint64 resets;              // of the memory by pg_stat_monitor_reset(); store lock

@@ -1048,8 +1048,8 @@ COMMENT ON COLUMN pg_stat_monitor_status.last_error_at IS 'When that was.';
 COMMENT ON COLUMN pg_stat_monitor_status.stats_since IS 'Since when these figures are counted.';
 COMMENT ON COLUMN pg_stat_monitor_status.history_rows_folded IS 'Rows that were added to residual ones because the history nears pgsm_history_max_size.';
 COMMENT ON COLUMN pg_stat_monitor_status.history_days_dropped IS 'Days of the history that were dropped before their time because it exceeded pgsm_history_max_size.';
-COMMENT ON COLUMN pg_stat_monitor_status.history_dropped_to IS 'Rows that were exported before this are gone for that reason.';
-COMMENT ON COLUMN pg_stat_monitor_status.history_dropped_at IS 'When the last of those days was dropped.';
+COMMENT ON COLUMN pg_stat_monitor_status.history_dropped_to IS 'Rows that were exported before this may have been dropped because the history exceeded pgsm_history_max_size.';
+COMMENT ON COLUMN pg_stat_monitor_status.history_dropped_at IS 'When a day was last dropped because the history exceeded pgsm_history_max_size.';
 COMMENT ON FUNCTION pg_stat_monitor_export() IS
     'Ends the running bucket, exports every ended one, and returns the number of rows written.';
 COMMENT ON FUNCTION pg_stat_monitor_reset() IS

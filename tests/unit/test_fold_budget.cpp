@@ -34,8 +34,10 @@ Folded fold(OwnCopy& copy, std::uint64_t budget) {
 
 /// Twenty small statements of user 10, thirty of user 11, three hundred long ones of user 66.
 void fill(Store store) {
-    for (int i = 0; i < 20; ++i) REQUIRE(record_now(store, statement(1000 + i, 10), execution(0.25)) == Status::kOk);
-    for (int i = 0; i < 30; ++i) REQUIRE(record_now(store, statement(2000 + i, 11), execution(0.5)) == Status::kOk);
+    for (int i = 0; i < 20; ++i)
+        REQUIRE(record_now(store, statement(1000 + i, 10), execution(0.25)) == Status::kOk);
+    for (int i = 0; i < 30; ++i)
+        REQUIRE(record_now(store, statement(2000 + i, 11), execution(0.5)) == Status::kOk);
     for (int i = 0; i < 300; ++i) {
         Statement s = statement(3000 + i, 66);
         s.query += std::string(1500, 'x');
