@@ -21,13 +21,15 @@ start_with_clock($primary);
 ask($primary, 'CREATE EXTENSION pg_stat_monitor');
 my $DAYS = "SELECT count(*) FROM pg_class WHERE relnamespace = 'pgsm_history'::regnamespace AND relkind = 'r'";
 my $mark = 0;
+# A statement that no other one shares its entry, and so its text, with.
+sub mark { return 'SELECT 1' . join('', map { ($mark >> $_ & 1 ? ' + ' : ' - ') . '1' } 0 .. 6) }
 # A statement is run and stored on the primary.
 sub exports
 {
     my ($what) = @_;
     $mark++;
-    ask($primary, "SELECT 'mark $mark'");
-    ok($primary->poll_query_until('postgres', "SELECT count(*) > 0 FROM pg_stat_monitor WHERE query = \$\$SELECT 'mark $mark'\$\$ AND exported_at < 'infinity'"),
+    ask($primary, mark());
+    ok($primary->poll_query_until('postgres', "SELECT count(*) > 0 FROM pg_stat_monitor WHERE query = '" . mark() . "' AND exported_at < 'infinity'"),
         "$what: exported");
     # The worker that did it has done the rest, too.
     ok($primary->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'pg_stat_monitor export')"), "$what: done");
