@@ -50,6 +50,12 @@ constexpr std::uint32_t top_errors(std::uint32_t top) noexcept { return top / 3 
 
 // snapshot.cpp
 
+/// Adds what takes more room than `budget_bytes` of rows to residual entries, in a private copy, and returns how many
+/// entries that were. Room is shared out evenly: each user keeps what is worth most to him, and who needs less than
+/// an equal share leaves the rest to the others. Residual entries do not count. `scratch` as in fold_rest(), which
+/// may follow.
+std::uint32_t fold_beyond(Store copy, Bucket& bucket, std::uint64_t budget_bytes, std::span<Ref> scratch) noexcept;
+
 /// A row. Its texts point into the store. `exported_at_us`: kLive for rows that are not exported.
 void fill_row(Store store, const Bucket& bucket, const Entry& entry, std::int64_t exported_at_us,
               Row& row) noexcept;

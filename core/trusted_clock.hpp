@@ -1,9 +1,9 @@
 // Which time of day is believed where something is deleted by its age.
 //
-// The machine's clock can be set wrong for a moment, by a person, a time server or a dead battery. It is compared
-// with one that only counts on (`steady`): what both agree on is believed; a time that the clock was set to is
-// believed when it has kept it for `patience_us`. Until then the earlier of the two times holds, by which less is
-// too old.
+// The machine's clock can be set wrong for a moment, by a person, a time server or a dead battery. It is
+// compared with one that only counts on (`steady`): what both agree on is believed; a time that the clock was
+// set to is believed when it has kept it for `patience_us`. Until then the earlier of the two times holds, by
+// which less is too old.
 #pragma once
 #include "core/firewall.hpp"
 
@@ -55,8 +55,8 @@ inline ClockReading read_clock(TrustedClock& clock, std::int64_t wall_us, std::i
     return {wall_us, 0};
 }
 
-/// The first reading after a start. `last_us`: the trusted time that was noted last, by which nothing is known
-/// of how long it is ago: up to `patience_us` are believed at once.
+/// The first reading after a start. `last_us`: the trusted time that was noted last, by which nothing is
+/// known of how long it is ago: up to `patience_us` are believed at once.
 inline ClockReading start_clock(TrustedClock& clock, std::int64_t last_us, std::int64_t wall_us,
                                 std::int64_t steady_us, std::int64_t patience_us) noexcept {
     clock = {last_us, steady_us, 0, 0};

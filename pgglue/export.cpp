@@ -18,6 +18,7 @@
 #include "pgglue/bucket_numbers.hpp"
 #include "pgglue/datum.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/history_cap.hpp"
 #include "pgglue/history_notices.hpp"
 #include "pgglue/shmem.hpp"
 
@@ -61,6 +62,7 @@ struct Job {
     AttrNumber numbers[kTableColumns];  ///< of the library's columns in the table; those it lacks: invalid
     MemoryContext row_context;
     int64 rows;
+    uint64 folded;  ///< entries that the size of the history left no room for
 };
 
 void raise_mismatch(const char* detail) {
@@ -216,6 +218,9 @@ void write_buckets(void* argument) {
         if (bucket == nullptr) continue;
         // The residual rows of the bucket before are written: its spare memory can serve again.
         job.copy.header().spare_next = core::region_bytes(job.copy.header().config);
+        if (const int64 most = bucket_bytes(); most != 0)
+            job.folded = job.folded + core::fold_beyond(job.copy, *bucket, static_cast<uint64>(most),
+                                                        {job.scratch, job.scratch_count});
         core::fold_rest(job.copy, *bucket, static_cast<uint32>(pgsm_export_top_n),
                         {job.scratch, job.scratch_count});
         for (core::Ref at = bucket->first_entry; at != 0; at = job.copy.entry(at)->list_next) {
@@ -262,7 +267,7 @@ int64 export_into(Relation table, StampUse use) {
         note_bounds_of(job);
         run_as_owner(table, write_buckets, &job);
         settle_stamps(job.range);
-        note_export(job.range, job.rows, static_cast<double>(GetCurrentTimestamp() - start) / 1000);
+        note_export(job.range, job.rows, static_cast<double>(GetCurrentTimestamp() - start) / 1000, job.folded);
     }
     MemoryContextSwitchTo(before);
     MemoryContextDelete(context);

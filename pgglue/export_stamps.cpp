@@ -52,6 +52,7 @@ struct OwnStamp {
     double ms;
     bool written;  ///< its rows are in the table, if this (sub)transaction commits
     uint64 statements, calls, resets;
+    uint64 folded;
 };
 
 OwnStamp* own_stamps;  // in TopTransactionContext
@@ -81,9 +82,11 @@ bool is_stamped(const core::Bucket* bucket, const OwnStamp& stamp) {
 void count_export(const OwnStamp* stamps, int count) {
     int64 rows = 0;
     double ms = 0;
+    uint64 folded = 0;
     for (int i = 0; i < count; ++i) {
         rows = rows + stamps[i].rows;
         ms = ms + stamps[i].ms;
+        folded = folded + stamps[i].folded;
     }
     if (rows == 0) return;
     const TimestampTz now = GetCurrentTimestamp();
@@ -93,6 +96,7 @@ void count_export(const OwnStamp* stamps, int count) {
     state.last_export_at = now;
     state.last_export_rows = rows;
     state.last_export_ms = ms;
+    state.history_rows_folded = state.history_rows_folded + folded;
     SpinLockRelease(&state.mutex);
 }
 
@@ -287,7 +291,7 @@ StampRange stamp_ended_buckets(StampUse use) {
         core::Bucket& bucket = store().bucket(i);
         if (bucket.state != core::BucketState::ended || bucket.stamp != 0) continue;
         bucket.stamp = xid;
-        own_stamps[own_count++] = {bucket.number, xid, InvalidCommandId, sub, 0, 0, false, 0, 0, 0};
+        own_stamps[own_count++] = {bucket.number, xid, InvalidCommandId, sub, 0, 0, false, 0, 0, 0, 0};
     }
     unlock_store();
     range.count = own_count - range.first;
@@ -310,7 +314,8 @@ void note_written(StampRange range, int index, uint64 statements, uint64 calls, 
     stamp.resets = resets;
 }
 
-void note_export(StampRange range, int64 rows, double ms) {
+void note_export(StampRange range, int64 rows, double ms, uint64 folded) {
+    own_stamps[range.first].folded = folded;
     own_stamps[range.first].rows = rows;
     own_stamps[range.first].ms = ms;
 }

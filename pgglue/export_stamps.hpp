@@ -31,8 +31,9 @@ int64 stamped_bucket(StampRange range, int index);
 /// this is what was not lost after all. `resets`: SharedState's, when the bucket was last seen in memory.
 void note_written(StampRange range, int index, uint64 statements, uint64 calls, uint64 resets);
 
-/// Counts rows that were written for the export's figures, which change when the transaction commits.
-void note_export(StampRange range, int64 rows, double ms);
+/// Counts rows that were written for the export's figures, which change when the transaction commits; `folded`: those
+/// that pgsm_history_max_size left no room for.
+void note_export(StampRange range, int64 rows, double ms, uint64 folded);
 
 /// The ended bucket of that number, or null. Lock: store lock, shared.
 core::Bucket* find_ended(core::Store store, int64 number);

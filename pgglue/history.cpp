@@ -17,6 +17,7 @@
 #include "pgglue/export.hpp"
 #include "pgglue/exporter_state.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/history_cap.hpp"
 #include "pgglue/history_clock.hpp"
 #include "pgglue/history_notices.hpp"
 #include "pgglue/history_privacy.hpp"
@@ -48,6 +49,8 @@ constexpr long kPauseMs = 25;
 /// nor DROP DATABASE, which has five seconds.
 constexpr int64 kLeastBudgetUs = USECS_PER_SEC;
 constexpr int64 kMostBudgetUs = 3 * USECS_PER_SEC;
+/// Where tomorrow has no partition, so many days behind today get theirs.
+constexpr int kDaysAhead = 7;
 /// Rows of the default partition that are deleted in one transaction.
 constexpr int kRowsAtOnce = 5000;
 /// What tools of 2.3 are shown is as young as this, or as ten buckets (own_rows.cpp).
@@ -266,7 +269,10 @@ Progress truncate_step(Call& call) {
     return Progress::more;
 }
 
-Progress rollup_step(Call& call) { return merge_step(call.table, call.at); }
+/// What has expired goes with it.
+TimestampTz expired_before = DT_NOBEGIN;
+
+Progress rollup_step(Call& call) { return merge_step(call.table, call.at, expired_before); }
 
 bool in_budget(int64 start_us) {
     const int64 share = pgsm_bucket_time * USECS_PER_SEC / 20;
@@ -288,23 +294,37 @@ bool drop_part(HistoryPart& part) {
     return true;
 }
 
-void drop_expired(TimestampTz before) {
+bool has_day(TimestampTz before) {
+    for (int i = 0; i < history.count; ++i)
+        if (history.parts[i].own && history.parts[i].to <= before) return true;
+    return false;
+}
+
+/// Where a day is about to be merged, the expired ones are left to that.
+void drop_expired(TimestampTz before, TimestampTz merged_before) {
+    bool merges = false;
+    for (int i = 0; i < history.count && !merges; ++i)
+        merges =
+            history.parts[i].own && history.parts[i].to > before && is_due(history.parts[i], merged_before);
+    if (merges && !has_day(before - kWaitForMergeUs)) return;
     for (int i = 0; i < history.count; ++i)
         if (history.parts[i].own && history.parts[i].to <= before) drop_part(history.parts[i]);
 }
 
 /// The oldest goes first, today's last.
 void keep_size(int64 most_bytes) {
-    int64 bytes = history.rest_bytes + history.side_bytes;
-    for (int i = 0; i < history.count; ++i)
-        if (history.parts[i].own) bytes += history.parts[i].bytes;
+    int64 bytes = bytes_of_history(history);
     for (int i = 0; i < history.count && bytes > most_bytes; ++i) {
         if (!history.parts[i].own || history.parts[i].bytes == 0) continue;
         const int64 saved = history.parts[i].bytes;
-        if (drop_part(history.parts[i])) bytes -= saved;
+        const TimestampTz to = history.parts[i].to;
+        if (!drop_part(history.parts[i])) continue;
+        bytes -= saved;
+        note_dropped_day(to);
     }
-    if (bytes > most_bytes && history.rest_bytes > most_bytes)
-        run_step(truncate_step, InvalidOid, 0, nullptr);
+    if (bytes > most_bytes && history.rest_bytes > most_bytes &&
+        run_step(truncate_step, InvalidOid, 0, nullptr))
+        note_dropped_day(0);
 }
 
 /// Days that ended before this are merged into hours; DT_NOBEGIN: none.
@@ -312,7 +332,8 @@ TimestampTz merge_before(TimestampTz now) {
     const int64 bucket_us = pgsm_bucket_time * USECS_PER_SEC;
     if (pgsm_history_rollup_after == 0 || bucket_us >= 3600 * USECS_PER_SEC) return DT_NOBEGIN;
     const int64 served = Max(kServedUs, kServedBuckets * bucket_us);
-    return now - Max(minutes_us(pgsm_history_rollup_after), served);
+    const int64 after = is_merging_urgent(history) ? 0 : minutes_us(pgsm_history_rollup_after);
+    return now - Max(after, served);
 }
 
 /// Moving rows about is nobody's business but ours: no trigger runs by it.
@@ -329,7 +350,13 @@ void make_days_ahead() {
     set_lock_timeout(kLockTimeout);
     set_triggers("replica");
     run_step(nullptr, InvalidOid, 0, nullptr);
-    for (int day = 0; day < 2; ++day) run_step(day_step, InvalidOid, now + day * USECS_PER_DAY, nullptr);
+    // Attaching a partition locks the default one, for which a standby's readers have to make way: once a
+    // week.
+    Progress tomorrow = Progress::nothing;
+    run_step(day_step, InvalidOid, now, nullptr);
+    run_step(day_step, InvalidOid, now + USECS_PER_DAY, &tomorrow);
+    for (int day = 2; day <= kDaysAhead && tomorrow == Progress::more; ++day)
+        run_step(day_step, InvalidOid, now + day * USECS_PER_DAY, nullptr);
     set_triggers("origin");
     set_lock_timeout("2s");
 }
@@ -345,14 +372,17 @@ void keep_history() {
     if (!run_step(survey_step, InvalidOid, 0, nullptr)) return;
     if (pgsm_history_retention != 0) {
         const TimestampTz before = now - minutes_us(pgsm_history_retention);
-        drop_expired(before);
+        expired_before = before;
+        drop_expired(before, merge_before(now));
         repeat(expire_step, before, start_us);
     }
     if (pgsm_history_max_size != 0) keep_size(static_cast<int64>(pgsm_history_max_size) * 1024 * 1024);
+    set_shares(history, GetCurrentTimestamp());
     repeat(drain_step, GetCurrentTimestamp(), start_us);
     // With nothing to be merged it clears away what was begun.
     repeat(rollup_step, merge_before(now), start_us);
     run_step(measure_step, InvalidOid, 0, nullptr);
+    tell_of_folded();
     if (!failed) note_history_error("");
 }
 

@@ -5,7 +5,8 @@
 
 namespace pgsm::glue {
 
-/// Export worker only, outside of a transaction: sees to it that today and tomorrow have partitions. What
+/// Export worker only, outside of a transaction: sees to it that today and tomorrow have partitions, and
+/// the week that follows when tomorrow has none. What
 /// goes wrong is put into the status; the rows then go to the default partition.
 void make_days_ahead();
 

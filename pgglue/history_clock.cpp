@@ -1,8 +1,9 @@
 // By which time the history ages: core/trusted_clock.hpp says which time is believed. The state is in shared
-// memory; a file, pg_stat_monitor.clock, holds the trusted time for the next start. It is written about once an
-// hour while something is exported, and when the exporter is stopped with the server.
+// memory; a file, pg_stat_monitor.clock, holds the trusted time for the next start. It is written about once
+// an hour while something is exported, and when the exporter is stopped with the server.
 //
-// Rows get their times from the machine's clock, whatever it shows; only what drops and merges days asks here.
+// Rows get their times from the machine's clock, whatever it shows; only what drops and merges days asks
+// here.
 #include "core/api.hpp"
 
 #include "pgglue/history_clock.hpp"
@@ -46,8 +47,8 @@ void report_jump(int64 jump_us, bool at_start) {
         static_cast<int>(Min((jump_us < 0 ? -jump_us : jump_us) / USECS_PER_SEC, int64{PG_INT32_MAX}));
     const bool forward = jump_us > 0;
     const int minutes = static_cast<int>(patience_us() / (60 * USECS_PER_SEC));
-    constexpr char kDetail[] =
-        "pg_stat_monitor drops and merges its history by this time when the clock has kept it for %d minutes.";
+    constexpr char kDetail[] = "pg_stat_monitor drops and merges its history by this time when the clock has "
+                               "kept it for %d minutes.";
     if (at_start)
         ereport(LOG, (errmsg("system clock shows a time %d seconds %s pg_stat_monitor last noted it", seconds,
                              forward ? "after" : "before"),

@@ -182,6 +182,16 @@ bool has_new_column_grants(const ObjectAddress& member) {
     return found;
 }
 
+bool has_no_privileges(Oid relation) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple)) return false;
+    bool is_null = false;
+    const Datum acl = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relacl, &is_null);
+    const bool none = !is_null && ACL_NUM(DatumGetAclP(acl)) == 0;
+    ReleaseSysCache(tuple);
+    return none;
+}
+
 bool has_new_grants(const ObjectAddress& member) {
     switch (member.classId) {
     case RelationRelationId:
@@ -229,6 +239,11 @@ void hide_grants_from_dumps() {
     foreach (cell, members) {
         const auto& member = *static_cast<const ObjectAddress*>(lfirst(cell));
         if (!has_new_grants(member)) continue;
+        if (member.classId == RelationRelationId && has_no_privileges(member.objectId)) {
+            // Not even its owner, as whom we write. There is no way to note that, either.
+            clear_privileges(member.objectId);
+            continue;
+        }
         // One at a time: two sessions that grant would write the same tuple.
         LockRelationOid(InitPrivsRelationId, ShareRowExclusiveLock);
         // pg_dump leaves out what the extension is said to have granted itself.

@@ -24,6 +24,7 @@
 #include "pgglue/history_rollup.hpp"
 
 #include "pgglue/bounds.hpp"
+#include "pgglue/history_cap.hpp"
 
 extern "C" {
 #include "access/table.h"
@@ -150,20 +151,43 @@ bool find_next(const Side& side, TimestampTz* start) {
     return true;
 }
 
+/// Where the rows of an hour are: a source, and SQL literals.
+struct Span {
+    const char *source, *from, *to, *first_export, *last_export;
+};
+
+const char* rows_of(const Span& span, const char* before, const char* source) {
+    return psprintf(kMergeRowsSql, before, qualified_name(find_bounds_table()), source, span.from, span.to, span.first_export, span.last_export);
+}
+
+/// Merges the rows of an hour so that they take no more than `most` bytes: what is worth less becomes
+/// residual rows.
+void merge_within(const Span& span, int64 most, const char* late, const char* insert) {
+    const char* day = span.source + strlen("ONLY ");
+    const char* choose = psprintf(kChooseRowsSql, day, span.from, span.to, span.first_export,
+                                  span.last_export, static_cast<long long>(most), late, day, span.from,
+                                  span.to, span.first_export, span.last_export);
+    Datum folded = 0;
+    if (ask(psprintf(kMergeChosenSql, rows_of(span, choose, "source"), insert), &folded))
+        note_folded(static_cast<uint64>(DatumGetInt64(folded)));
+}
+
 /// Merges the next hour that has rows; false when there is none.
 bool merge_hour(Oid table, const Side& side) {
     TimestampTz start = 0;
     if (!find_next(side, &start)) return false;
     const TimestampTz past = start % kHourUs;
     const TimestampTz hour = start - (past < 0 ? past + kHourUs : past);
-    const char* from = instant_literal(hour);
+    const Span span{psprintf("ONLY %s", qualified_name(side.day)), instant_literal(hour),
+                    instant_literal(hour + kHourUs), instant_literal(hour + side.least_delay_us),
+                    instant_literal(hour + kHourUs + side.most_delay_us)};
     const bool late = kLateMergeLast[0] != '\0' && get_attnum(table, kLateMergeLast) != InvalidAttrNumber;
-    const char* rows = psprintf(kMergeRowsSql, qualified_name(find_bounds_table()), qualified_name(side.day), from,
-                                instant_literal(hour + kHourUs), instant_literal(hour + side.least_delay_us),
-                                instant_literal(hour + kHourUs + side.most_delay_us));
     const char* insert = psprintf(kMergeInsertSql, qualified_name(side.oid), late ? kLateMergeColumns : "",
-                                  from, late ? kLateMergeValues : "");
-    run_sql(psprintf("%s%s", rows, insert));
+                                  span.from, late ? kLateMergeValues : "");
+    if (const int64 most = hour_bytes(); most == 0)
+        run_sql(psprintf("%s%s", rows_of(span, "", span.source), insert));
+    else
+        merge_within(span, most, late ? kLateMergeColumns : "", insert);
     return true;
 }
 
@@ -207,37 +231,47 @@ void change_places(Oid table, const History& history, const HistoryPart& day, co
                  quote_literal_cstr(psprintf("%s, of the day (UTC) %s.", kMergedComment, date_text(from)))));
 }
 
-Progress finish_day(Oid table, const History& history, const HistoryPart& day, const Side& side) {
+Progress finish_day(Oid table, const History& history, const HistoryPart& day, const Side& side,
+                    TimestampTz expired_before) {
     if (!seen_by_all(side)) return Progress::waits;
     // Nobody adds or deletes rows there from now on; readers do not mind.
     LockRelationOid(day.oid, ShareLock);
-    if (same_sums(side))
-        change_places(table, history, day, side);
-    else
+    if (!same_sums(side)) {
         drop_own(side.oid);
+        return Progress::more;
+    }
+    change_places(table, history, day, side);
+    for (int i = 0; i < history.count; ++i) {
+        const HistoryPart& part = history.parts[i];
+        // Something keeps one that has been there for longer, and would keep the hours from their place.
+        if (!part.own || part.to > expired_before || part.to <= expired_before - kWaitForMergeUs) continue;
+        LockRelationOid(part.oid, AccessExclusiveLock);
+        drop_own(part.oid);
+    }
     return Progress::more;
 }
+
+}  // namespace
 
 bool is_due(const HistoryPart& part, TimestampTz before) {
     return part.own && !part.merged && part.to <= before && part.from != DT_NOBEGIN;
 }
 
-}  // namespace
-
-Progress merge_step(Oid table, TimestampTz before) {
+Progress merge_step(Oid table, TimestampTz before, TimestampTz expired_before) {
     const History history = read_history(table, false);
     const Side side = find_side();
     if (OidIsValid(side.oid)) {
         const HistoryPart* day = find_day(history, side.day);
-        if (day == nullptr || !is_due(*day, before)) {
-            // Dropped, detached or taken over meanwhile.
+        if (day == nullptr || !is_due(*day, before) || day->to <= expired_before) {
+            // Dropped, detached, taken over or expired meanwhile.
             drop_own(side.oid);
             return Progress::more;
         }
-        return merge_hour(table, side) ? Progress::more : finish_day(table, history, *day, side);
+        return merge_hour(table, side) ? Progress::more
+                                       : finish_day(table, history, *day, side, expired_before);
     }
     for (int i = 0; i < history.count; ++i) {
-        if (!is_due(history.parts[i], before)) continue;
+        if (!is_due(history.parts[i], before) || history.parts[i].to <= expired_before) continue;
         begin_day(table, history, history.parts[i]);
         return Progress::more;
     }

@@ -12,9 +12,16 @@ enum class Progress {
     waits,    ///< what is left has to wait for others' snapshots
 };
 
+/// A day that has expired waits so long for another to be merged: both change the table, under one lock then.
+constexpr int64 kWaitForMergeUs = 6 * 3600 * USECS_PER_SEC;
+
 /// One step, inside a transaction, SPI connected, as the table's owner. Days that ended before `before` are
-/// merged, the oldest first.
-Progress merge_step(Oid table, TimestampTz before);
+/// merged, the oldest first; with the change of the table that this ends with, days that ended before
+/// `expired_before`, and not long before, are dropped.
+Progress merge_step(Oid table, TimestampTz before, TimestampTz expired_before);
+
+/// Whether merge_step() would merge the day.
+bool is_due(const HistoryPart& part, TimestampTz before);
 
 /// Size of the table on the side with its indexes and TOAST; 0: there is none. SPI connected.
 int64 side_bytes();

@@ -53,6 +53,16 @@ struct SharedState {
     char publications[128];        // that contain the table without naming it; empty: none
     char lost_reason[128];         // why buckets were given up last; written while the store lock is held
     WorkerCpuSlots worker_cpu;  // has a mutex of its own
+    // What pgsm_history_max_size costs: history_cap.cpp.
+    Oid capped_database;                 // that the two figures behind it are about
+    int64 bucket_bytes;                  // that the rows of a bucket may take; 0: no limit
+    int64 hour_bytes;                    // the same of an hour that is merged
+    uint64 history_rows_folded;          // added to residual rows for it
+    uint64 history_days_dropped;         // before their time
+    TimestampTz history_dropped_to;      // end of the newest of them; 0: none
+    TimestampTz history_dropped_at;      // 0: never
+    uint64 history_folded_told;          // what of the folded rows the log has told, and when
+    TimestampTz history_folded_told_at;  // 0: never
     core::TrustedClock clock;   // of the history
     TimestampTz clock_saved;    // what the file has that holds it; 0: not written yet
     uint64 resets;              // of the memory by pg_stat_monitor_reset(); store lock

@@ -137,6 +137,8 @@ void empty_memory() {
     SpinLockAcquire(&state.mutex);
     state.stats_since = now;
     state.exports = state.export_failures = 0;
+    state.history_rows_folded = state.history_days_dropped = 0;
+    state.history_dropped_to = state.history_dropped_at = 0;
     state.last_error_at = 0;
     state.last_error[0] = '\0';
     state.lost_reason[0] = '\0';

@@ -154,6 +154,10 @@ void fill_from_state(StatusRow& row) {
     row.time(StatusColumn::history_error_at, state.history_error_at);
     row.text(StatusColumn::publications, state.publications);
     row.time(StatusColumn::stats_since, state.stats_since);
+    row.count(StatusColumn::history_rows_folded, state.history_rows_folded);
+    row.count(StatusColumn::history_days_dropped, state.history_days_dropped);
+    row.time(StatusColumn::history_dropped_to, state.history_dropped_to);
+    row.time(StatusColumn::history_dropped_at, state.history_dropped_at);
 }
 
 }  // namespace

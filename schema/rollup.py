@@ -52,3 +52,17 @@ def value(spec, column, hour: str) -> str:
     place = {"first": "pgsm_by_time", "last": "pgsm_by_age"}[column.merge]
     pick = "bool_or" if column.sql == "boolean" else "min"
     return f"{pick}({own}) FILTER (WHERE m.{place} = 1)"
+
+
+# What a row of several statements shows in the place of what they do not have in common (core/snapshot.cpp).
+FOLDED = {"query": "'<other statements>'::text", "client_ip": "'127.0.0.1'::inet", "cmd_type": "0",
+          "cmd_type_text": "''::text", "sqlcode": "substr(m.sqlcode, 1, 2) || '000'"}
+FOLDED |= dict.fromkeys(("pgsm_query_id", "queryid", "top_queryid", "top_query", "planid", "query_plan",
+                         "application_name", "comments", "relations", "message"), "NULL")
+
+
+def source(column) -> str:
+    """A row's value before the merge; c.id is null where the row stays by itself."""
+    own = f"m.{column.name}"
+    return f"CASE WHEN c.id IS NULL THEN {own} ELSE {FOLDED[column.name]} END AS {column.name}" \
+        if column.name in FOLDED else own

@@ -186,7 +186,11 @@ CREATE FUNCTION pg_stat_monitor_status_internal(
     OUT history_error text,
     OUT history_error_at timestamp with time zone,
     OUT publications text,
-    OUT stats_since timestamp with time zone
+    OUT stats_since timestamp with time zone,
+    OUT history_rows_folded bigint,
+    OUT history_days_dropped bigint,
+    OUT history_dropped_to timestamp with time zone,
+    OUT history_dropped_at timestamp with time zone
 )
 RETURNS record
 AS 'MODULE_PATHNAME', 'pg_stat_monitor_status_internal'
@@ -231,7 +235,11 @@ CREATE VIEW pg_stat_monitor_status AS SELECT
     history_error,
     history_error_at,
     publications,
-    stats_since
+    stats_since,
+    history_rows_folded,
+    history_days_dropped,
+    history_dropped_to,
+    history_dropped_at
 FROM pg_stat_monitor_status_internal();
 
 CREATE FUNCTION pg_stat_monitor_fdw_handler()
@@ -1098,6 +1106,10 @@ COMMENT ON COLUMN pg_stat_monitor_status.history_error IS 'What keeps days from 
 COMMENT ON COLUMN pg_stat_monitor_status.history_error_at IS 'When that happened last.';
 COMMENT ON COLUMN pg_stat_monitor_status.publications IS 'Publications that take the history along without naming it. A subscriber without its tables stops.';
 COMMENT ON COLUMN pg_stat_monitor_status.stats_since IS 'Since when these figures are counted.';
+COMMENT ON COLUMN pg_stat_monitor_status.history_rows_folded IS 'Rows that were added to residual ones because the history nears pgsm_history_max_size.';
+COMMENT ON COLUMN pg_stat_monitor_status.history_days_dropped IS 'Days of the history that were dropped before their time because it exceeded pgsm_history_max_size.';
+COMMENT ON COLUMN pg_stat_monitor_status.history_dropped_to IS 'Rows that were exported before this may have been dropped because the history exceeded pgsm_history_max_size.';
+COMMENT ON COLUMN pg_stat_monitor_status.history_dropped_at IS 'When a day was last dropped because the history exceeded pgsm_history_max_size.';
 COMMENT ON FUNCTION pg_stat_monitor_export() IS
     'Ends the running time bucket, stores all ended ones in pg_stat_monitor, and returns the number of rows stored.';
 COMMENT ON FUNCTION pg_stat_monitor_reset() IS

@@ -57,6 +57,9 @@ sub estimates
 # The table stays as it is meanwhile: its size is in the estimates.
 ask($node, "ALTER SYSTEM SET pg_stat_monitor.pgsm_export_database = 'no_such_database'; SELECT pg_reload_conf()");
 becomes("SELECT state = 'disabled' FROM pg_stat_monitor_status", 'no exports for a while');
+ask($node, 'ALTER SYSTEM SET autovacuum = off; SELECT pg_reload_conf()');
+becomes("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type IN ('autovacuum launcher', 'autovacuum worker', 'pg_stat_monitor export'))",
+    'and nobody is at work on it');
 my @words = ('a', 'select the PIN is 4710', 'select the PIN is 4711', 'select the PIN is 4711 ', 'select the PIN is 5', 'z');
 my $default = 'pg_stat_monitor_default';
 my $day = ask($node, "SELECT $DAY\::regclass");

@@ -24,7 +24,7 @@ sub fed
 }
 my $DAYS = "FROM pg_class c JOIN pg_inherits i ON i.inhrelid = c.oid WHERE i.inhparent = 'pg_stat_monitor'::regclass "
   . "AND c.relnamespace = 'pgsm_history'::regnamespace";
-becomes("SELECT count(*) = 2 $DAYS", 'days are made in pgsm_history');
+becomes("SELECT count(*) = 8 $DAYS", 'days are made in pgsm_history');
 is(ask($node, "SELECT nspacl IS NULL OR nspacl::text !~ '[{,]=' FROM pg_namespace WHERE nspname = 'pgsm_history'"), 't',
     'where PUBLIC has no privileges');
 is(ask($node, "SELECT string_agg(DISTINCT a.attname, ' ') $DAYS AND a.attstorage NOT IN ('p', 'm')" =~ s/WHERE/JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 WHERE/r),
@@ -42,7 +42,7 @@ for my $sql ("DELETE FROM $today", "TRUNCATE $today", 'TRUNCATE pg_stat_monitor'
 }
 becomes("SELECT count(*) > 0 FROM $today", 'nothing is gone');
 ask($node, fed(9));
-becomes("SELECT count(*) = 3 $DAYS", 'one more day');
+becomes("SELECT count(*) = 9 $DAYS", 'one more day');
 ask($node, 'GRANT EXECUTE ON FUNCTION pg_stat_monitor_reset() TO app; GRANT pg_read_all_stats TO app');
 ask($node, "SET ROLE app; DELETE FROM pg_stat_monitor WHERE exported_at < now() - interval '7 days'");
 is(ask($node, "SELECT count(*) FROM pg_stat_monitor WHERE query = 'fed'"), 0, 'with that, retention by DELETE works');
@@ -51,12 +51,12 @@ is(ask($node, "SELECT count(*) > 0 FROM $today"), 't', 'and takes no more');
 # An ordinary owner: what is there becomes his, and the work is done as him.
 ask($node, 'CREATE ROLE keeper LOGIN; GRANT USAGE ON SCHEMA public TO keeper; ALTER TABLE pg_stat_monitor OWNER TO keeper; '
       . fed(5));
-becomes("SELECT count(*) = 4 AND bool_and(c.relowner = 'keeper'::regrole) $DAYS", 'days go to the owner, and are made as him');
+becomes("SELECT count(*) = 10 AND bool_and(c.relowner = 'keeper'::regrole) $DAYS", 'days go to the owner, and are made as him');
 is(ask($node, "SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'pgsm_history'"), 'keeper', 'the schema is his');
 is(ask($node, "SELECT relowner::regrole FROM pg_class WHERE relname = 'pg_stat_monitor_default'"), 'keeper',
     'the default partition is');
 ask($node, "ALTER SYSTEM SET pg_stat_monitor.pgsm_history_retention = '3d'; SELECT pg_reload_conf()");
-becomes("SELECT count(*) = 2 $DAYS", 'and dropped');
+becomes("SELECT count(*) = 8 $DAYS", 'and dropped');
 ask($node, fed(2) . "; ALTER SYSTEM SET pg_stat_monitor.pgsm_history_rollup_after = '1h'; SELECT pg_reload_conf()");
 becomes("SELECT EXISTS (SELECT $DAYS AND obj_description(c.oid, 'pg_class') LIKE 'Exported statistics in hours%')", 'and merged');
 my $exports = ask($node, 'SELECT exports FROM pg_stat_monitor_status');
@@ -100,7 +100,7 @@ command_ok([ 'pg_upgrade', '-d', $node->data_dir, '-D', $new->data_dir, '-b', $b
 $new->start;
 is(ask($new, $members), $old, 'the extension has its members');
 is(ask($new, "SELECT count(*) FROM pg_stat_monitor WHERE exported_at < 'infinity'"), $rows, 'and the table its rows');
-is(ask($new, "SELECT count(*) FROM pg_class WHERE relnamespace = 'pgsm_history'::regnamespace AND relkind = 'r'"), 3, 'by day');
+is(ask($new, "SELECT count(*) FROM pg_class WHERE relnamespace = 'pgsm_history'::regnamespace AND relkind = 'r'"), 9, 'by day');
 is(ask($new, "SELECT count(*) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE a.attname = 'query' AND "
         . "a.attstattarget IS DISTINCT FROM 0 AND c.relkind IN ('r', 'p', 'f') AND c.relname LIKE 'pg\\_stat\\_monitor%'"), 0,
     'without statistics of texts');

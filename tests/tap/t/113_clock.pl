@@ -28,14 +28,16 @@ sub becomes
 }
 # Two exports have worked, so what the second one's worker had to do is done, too.
 my $mark = 0;
+# A statement that no other one shares its entry, and so its text, with.
+sub mark { return 'SELECT 1' . join('', map { ($mark >> $_ & 1 ? ' + ' : ' - ') . '1' } 0 .. 6) }
 sub exports
 {
     my ($what) = @_;
     for my $nth (1, 2)
     {
         $mark++;
-        ask($node, "SELECT 'mark $mark'");
-        becomes("SELECT count(*) > 0 FROM pg_stat_monitor WHERE query = \$\$SELECT 'mark $mark'\$\$ AND exported_at < 'infinity'",
+        ask($node, mark());
+        becomes("SELECT count(*) > 0 FROM pg_stat_monitor WHERE query = '" . mark() . "' AND exported_at < 'infinity'",
             "$what: exported $nth");
     }
     return;
@@ -74,7 +76,7 @@ is(ask($node, "SELECT count(*) FROM pg_stat_monitor WHERE query = 'days ago' AND
 set_clock(0, -30 * $DAY);
 exports('behind');
 is(jumps('was set back by 2592\d\d\d seconds'), 1, 'thirty days back: a line in the log');
-becomes("SELECT count(*) > 0 FROM pg_stat_monitor WHERE query LIKE 'SELECT ''mark%' AND tableoid::regclass::text ~ to_char((now() AT TIME ZONE 'UTC'), 'YYYYMMDD')",
+becomes("SELECT count(*) > 0 FROM pg_stat_monitor WHERE query LIKE 'SELECT 1 %' AND tableoid::regclass::text ~ to_char((now() AT TIME ZONE 'UTC'), 'YYYYMMDD')",
     'what runs is in that day');
 # An export that failed there is tried again soon.
 set_clock(0, 0);
