@@ -213,7 +213,7 @@ def role_change(text, exact):
 
 
 def same_command(key):
-    """Spelled otherwise: SET a TO b, SET a = b; FETCH c, FETCH 1 IN c."""
+    """Spelled otherwise: SET a TO b, SET a = b; FETCH c, FETCH 1 IN c; EXPLAIN of IN, of = ANY (ARRAY)."""
     setting = SETS.match(key.shape)
     return key.user, key.database, key.toplevel, setting.group(1).replace(" ", "") if setting else key.shape.split(" ")[0]
 
@@ -228,6 +228,10 @@ def classify(comparison):
     def theirs(keys):
         return sum(number(key.theirs, "calls") for key in keys)
 
+    def spellings():
+        comparison.together("utility statements of one id there, which are spelled differently", utility, same_command,
+                            only_if(lambda left, keys: not left))
+
     comparison.together("utility statements that differ in constants alone have one id here", utility, same_text,
                         only_if(lambda left, keys: not left))
     # Blocks: SET ROLE looks its role up in the catalog, which is in the cache or not.
@@ -236,6 +240,7 @@ def classify(comparison):
                             lambda key: CHANGES_ROLE.match(key.shape),
                             lambda key, exact=which_role: (key.database, key.toplevel, role_change(key.shape, exact)),
                             only_if(lambda left, keys: not left.get("calls")))
+    spellings()
     comparison.together("what a function leaves open, and what the planner runs, is nested here, at the top there",
                         lambda key: not key.utility, lambda key: (key.user, key.database, key.queryid), planned_only)
     if comparison.major < 16:
@@ -249,8 +254,7 @@ def classify(comparison):
                                            and keys[0].shape.startswith(("create ", "alter "))))
     comparison.together("utility statements of SQL functions are not counted there", nested_utility, same_text,
                         only_if(lambda left, keys: left.get("calls", 0) < 0 and not theirs(keys)))
-    comparison.together("utility statements of one id there, which are spelled differently", utility, same_command,
-                        only_if(lambda left, keys: not left))
+    spellings()
     comparison.alone("DEALLOCATE is not counted here", only_if(lambda left, key: key.shape.startswith("deallocate")
                                                                and key.ours is None))
     comparison.alone(RARE,

@@ -56,6 +56,9 @@ class CompareCounts(unittest.TestCase):
         self.check("one id for spellings", [row(1, "SET work_mem TO 1", 2)],
                    [row(3, "SET work_mem = $1"), row(4, "set work_mem to $1")])
 
+        self.check("… also in functions", [row(1, "EXPLAIN SELECT a IN ($1)", 4, "f")],
+                   [row(2, "EXPLAIN SELECT a IN ($1)", 2, "f"), row(3, "EXPLAIN SELECT a = ANY (ARRAY[$1])", 2, "f")])
+
         role = [row(1, "SET ROLE a", 2, user=11), row(2, "RESET ROLE", 2)]
         self.check("who changes the role", role, [row(1, "SET ROLE a", 2), row(2, "RESET ROLE", 2, user=11)])
         self.check("… as often", role, [row(1, "SET ROLE a", 3), row(2, "RESET ROLE", 2, user=11)], False)
