@@ -75,7 +75,11 @@ std::uint32_t idle_buckets(Store store) noexcept {
 
 void give_up(Store store, Bucket& bucket) noexcept {
     Usage& usage = store.header().usage;
-    if (waits(bucket)) {
+    if (waits(bucket) && store.header().stores_nothing) {
+        for (Ref at = bucket.first_entry; at != 0; at = store.entry(at)->list_next)
+            usage.calls_dropped += static_cast<std::uint64_t>(store.entry(at)->hot.exec.count);
+        ++usage.buckets_dropped;
+    } else if (waits(bucket)) {
         for (Ref at = bucket.first_entry; at != 0; at = store.entry(at)->list_next) {
             ++usage.statements_lost;
             usage.calls_lost += static_cast<std::uint64_t>(store.entry(at)->hot.exec.count);

@@ -22,6 +22,7 @@ enum EntryFlag : std::uint8_t {
     kNoQueryId = 16,      ///< pgsm_query_id is NULL
     kHasParent = 32,
     kHasPlan = 64,
+    kTextMissing = 128,   ///< one of its texts could not be made or found no room: counted
 };
 
 /// Who a statement is counted for, beside its bucket. 2.3's key (compat-2.3.md 4.2) with one addition: error
@@ -157,7 +158,7 @@ struct Description {
     std::string_view nest;       ///< made by pack_nest(), or empty
     std::string_view relations;  ///< separated by line feeds
     std::string_view notes;      ///< made by pack_notes(), or empty
-    std::uint8_t flags;          ///< those of the identity, kNormalizedText, kNoQueryId
+    std::uint8_t flags;          ///< those of the identity, kNormalizedText, kNoQueryId, kTextMissing
     std::uint8_t cmd_type;
     std::uint8_t elevel;
 };

@@ -42,11 +42,15 @@ Ref take(Store to, Bucket& bucket, std::uint32_t bytes) noexcept {
     return block;
 }
 
-Ref intern(const Import& import, Ref text, TextUse use) noexcept {
+/// Counts it once for an entry, here or before.
+Ref intern(const Import& import, Entry& entry, Ref text, TextUse use) noexcept {
     if (text == 0) return 0;
     Header& header = import.to.header();
     const Ref made = text_intern(import.to.base, header.texts, import.from.text(text), use);
-    if (made == 0) ++header.usage.texts_missing;
+    if (made == 0 && (entry.flags & kTextMissing) == 0) {
+        entry.flags |= kTextMissing;
+        ++header.usage.texts_missing;
+    }
     return made;
 }
 
@@ -130,8 +134,7 @@ void squeeze_in(const Import& import, Bucket& bucket, const Entry& old) noexcept
     Usage& usage = to.header().usage;
     Entry* into = any_residual(to, bucket, old);
     if (into == nullptr) {
-        ++usage.statements_lost;
-        usage.calls_lost += static_cast<std::uint64_t>(old.hot.exec.count);
+        usage.calls_without_room += static_cast<std::uint64_t>(old.hot.exec.count);
         return;
     }
     merge(into->hot, old.hot);
@@ -160,7 +163,7 @@ void import_entry(const Import& import, Bucket& bucket, const Entry& old, bool f
         squeeze_in(import, bucket, old);
         return;
     }
-    entry->session = intern(import, old.session, TextUse::session_name);
+    entry->session = intern(import, *entry, old.session, TextUse::session_name);
     const bool residual = (old.flags & kResidual) != 0;
     if (fold || residual) {
         if (!residual) ++header.usage.entries_evicted;
@@ -169,10 +172,10 @@ void import_entry(const Import& import, Bucket& bucket, const Entry& old, bool f
         if (fold_entry(to, bucket, *entry)) link_residual(to, bucket, *entry);
         return;
     }
-    entry->nest = intern(import, old.nest, TextUse::ordinary);
-    entry->text = intern(import, old.text, TextUse::ordinary);
-    entry->relations = intern(import, old.relations, TextUse::ordinary);
-    entry->notes = intern(import, old.notes, TextUse::ordinary);
+    entry->nest = intern(import, *entry, old.nest, TextUse::ordinary);
+    entry->text = intern(import, *entry, old.text, TextUse::ordinary);
+    entry->relations = intern(import, *entry, old.relations, TextUse::ordinary);
+    entry->notes = intern(import, *entry, old.notes, TextUse::ordinary);
     link_entry(to, bucket, *entry);
 }
 

@@ -65,13 +65,17 @@ void add(Store store, Entry& entry, const Sample& sample, std::uint32_t cell) no
     static_cast<void>(add_cell(store, entry, cell));
 }
 
-Ref intern(Store store, std::string_view text, TextUse use) noexcept {
+/// Counts a text without room once for an entry.
+Ref intern(Store store, Entry& entry, std::string_view text, TextUse use) noexcept {
     if (text.empty()) return 0;
     Header& header = store.header();
     Ref ref = text_intern(store.base, header.texts, text, use);
     // Released buckets may still hold texts: taking some of their entries apart makes room.
     while (ref == 0 && reclaim(store, 64) != 0) ref = text_intern(store.base, header.texts, text, use);
-    if (ref == 0) ++header.usage.texts_missing;
+    if (ref == 0 && (entry.flags & kTextMissing) == 0) {
+        entry.flags |= kTextMissing;
+        ++header.usage.texts_missing;
+    }
     return ref;
 }
 
@@ -97,11 +101,12 @@ Entry* make_entry(Store store, Bucket& bucket, const Key& key, const Description
     entry.flags = from.flags;
     set_command(entry, from.cmd_type);
     set_elevel(entry, from.elevel);
-    entry.session = intern(store, from.session, TextUse::session_name);
-    entry.nest = intern(store, from.nest, TextUse::ordinary);
-    entry.text = intern(store, from.query, TextUse::ordinary);
-    entry.relations = intern(store, from.relations, TextUse::ordinary);
-    entry.notes = intern(store, from.notes, TextUse::ordinary);
+    if ((entry.flags & kTextMissing) != 0) ++store.header().usage.texts_missing;
+    entry.session = intern(store, entry, from.session, TextUse::session_name);
+    entry.nest = intern(store, entry, from.nest, TextUse::ordinary);
+    entry.text = intern(store, entry, from.query, TextUse::ordinary);
+    entry.relations = intern(store, entry, from.relations, TextUse::ordinary);
+    entry.notes = intern(store, entry, from.notes, TextUse::ordinary);
     link_entry(store, bucket, entry);
     return &entry;
 }
@@ -136,6 +141,7 @@ Entry* copy_entry_of_before(Store store, Bucket& bucket, const Key& key, bool no
     entry.dbid = before->dbid;
     entry.floor = bucket.floor;
     entry.flags = before->flags;
+    if ((entry.flags & kTextMissing) != 0) ++store.header().usage.texts_missing;
     entry.cmd_type = before->cmd_type;
     entry.session = before->session;
     entry.nest = before->nest;
@@ -160,7 +166,7 @@ Status fold_sample(Store store, Bucket& bucket, std::uint32_t userid, std::uint3
         ++header.usage.samples_folded;
         return Status::kFolded;
     }
-    header.usage.calls_lost += static_cast<std::uint64_t>(sample.hot().exec.count);
+    header.usage.calls_without_room += static_cast<std::uint64_t>(sample.hot().exec.count);
     return Status::kLost;
 }
 
@@ -223,7 +229,7 @@ Status record(Store store, const Key& key, const Description* description, bool 
 }
 
 void set_notes(Store store, Entry& entry, std::string_view notes, std::uint8_t elevel) noexcept {
-    const Ref made = intern(store, notes, TextUse::ordinary);
+    const Ref made = intern(store, entry, notes, TextUse::ordinary);
     text_release(store.base, store.header().texts, entry.notes);
     entry.notes = made;
     set_elevel(entry, elevel);

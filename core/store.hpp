@@ -57,10 +57,14 @@ static_assert(ShmemPod<Bucket>);
 struct Usage {
     std::uint64_t entries_evicted;  ///< moved into a residual entry
     std::uint64_t samples_folded;   ///< executions that went straight into a residual entry
-    std::uint64_t calls_lost;       ///< neither kept nor folded, or given up with their bucket
+    std::uint64_t calls_lost;       ///< executions given up with their bucket
     std::uint64_t statements_lost;  ///< entries given up with their bucket
     std::uint64_t buckets_lost;     ///< buckets given up before they were exported
-    std::uint64_t texts_missing;    ///< texts for which there was no room
+    std::uint64_t calls_without_room;    ///< neither kept nor folded: no residual entry could take them
+    std::uint64_t calls_without_memory;  ///< the glue's: the backend had no memory to measure them
+    std::uint64_t buckets_dropped;  ///< given up where nothing is stored (Header::stores_nothing): no loss
+    std::uint64_t calls_dropped;    ///< executions in those
+    std::uint64_t texts_missing;    ///< entries that lack a text
     std::uint64_t cells_lost;       ///< histogram counts for which there was no room
     std::uint64_t evictions;        ///< times that room was made
 };
@@ -81,6 +85,7 @@ struct Header {
     Ref garbage_tail;
     std::uint64_t early_stamp;    ///< of the last exported bucket that a snapshot may have needed; 0: none
     std::uint64_t leaving_stamp;  ///< of an export under way whose bucket had to be given up; 0: none
+    bool stores_nothing;  ///< the glue's: a standby, which exports nothing; what leaves it is no loss
     std::uint64_t spare_next;     ///< private copies only: next free byte behind the copied region
     std::uint64_t spare_end;
     Usage usage;

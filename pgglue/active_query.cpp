@@ -97,7 +97,7 @@ void watch_transactions(void*) { RegisterXactCallback(forget_at_transaction_end,
 
 void count_lost_call() {
     lock_store_exclusive();
-    store().header().usage.calls_lost += 1;
+    store().header().usage.calls_without_memory += 1;
     unlock_store();
 }
 

@@ -135,13 +135,11 @@ void explain(void* argument) {
     work.text = plan_text(work.execution.query_desc);
 }
 
-/// What `work` makes; nothing, and counted, when it raises an error.
-std::string_view text_from_catalogs(void (*work)(void*), const Execution& execution) {
+/// What `work` makes; nothing, and `missing`, when it raises an error.
+std::string_view text_from_catalogs(void (*work)(void*), const Execution& execution, bool& missing) {
     Naming naming{execution, {}};
     if (without_catalog_error(work, &naming)) return naming.text;
-    lock_store_exclusive();
-    store().header().usage.texts_missing += 1;
-    unlock_store();
+    missing = true;
     return {};
 }
 
@@ -156,12 +154,12 @@ void name_open_relations(void* argument) {
     work.found = open_relation_names(work.query_desc, work.text);
 }
 
-std::string_view relations_of(const Execution& execution) {
+std::string_view relations_of(const Execution& execution, bool& missing) {
     if (execution.query_desc != nullptr) {
         OpenNaming naming{execution.query_desc, {}, false};
         if (without_error(name_open_relations, &naming) && naming.found) return naming.text;
     }
-    return text_from_catalogs(name_relations, execution);
+    return text_from_catalogs(name_relations, execution, missing);
 }
 
 /// Makes the texts of a new entry and records into it.
@@ -173,9 +171,11 @@ Outcome record_new(core::Store store, const core::Key& key, const Execution& exe
                                                     execution.kind);
     core::Description description = describe(execution, text);
     description.nest = pack_nest_of(execution);
+    bool missing = execution.text_missing;
     if (execution.copied != nullptr ||
         (execution.query_desc != nullptr && touches_relations(execution.query_desc->plannedstmt)))
-        description.relations = relations_of(execution);
+        description.relations = relations_of(execution, missing);
+    if (missing) description.flags |= core::kTextMissing;
     char comments[core::kCommentsCap];
     char notes[core::kCommentsCap + 16];
     if (pgsm_extract_comments) {
@@ -282,7 +282,7 @@ void set_exec_time(Execution& execution, double time_ms) {
 
 void explain_execution(Execution& execution) {
     MemoryContext old = MemoryContextSwitchTo(scratch_context());
-    execution.plan = text_from_catalogs(explain, execution);
+    execution.plan = text_from_catalogs(explain, execution, execution.text_missing);
     if (!execution.plan.empty()) execution.plan = plan_without_constants(execution.plan);
     MemoryContextSwitchTo(old);
     int64 planid = 0;

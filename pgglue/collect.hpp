@@ -77,6 +77,7 @@ struct Execution {
     const ParentText* parent = nullptr;    // null if there is none
     std::string_view plan;                 // text of the plan, empty unless asked for
     uint8 elevel = 0;                      // of errors
+    bool text_missing = false;             // one of its texts could not be made
 };
 
 /// Sets the identity of what starts now, in the session as it is. `parent_queryid` 0: no parent.

@@ -17,6 +17,7 @@
 #include "pgglue/bucket_numbers.hpp"
 #include "pgglue/datum.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/history_notices.hpp"
 #include "pgglue/shmem.hpp"
 
 extern "C" {
@@ -304,6 +305,7 @@ int64 export_ended_buckets(bool end_running) {
 
 PGSM_FUNCTION(pg_stat_monitor_export) {
     const int64 rows = export_ended_buckets(true);
+    advise_exporting_caller();
     PG_RETURN_INT32(static_cast<int32>(Min(rows, int64{PG_INT32_MAX})));
 }
 

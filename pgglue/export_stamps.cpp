@@ -34,6 +34,7 @@
 extern "C" {
 #include "access/transam.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "storage/procarray.h"
 #include "utils/memutils.h"
 }
@@ -147,6 +148,16 @@ void take_back_stamps(SubTransactionId sub) {
     wake_exporter();  // the buckets wait again
 }
 
+// Memory is the cluster's, so the lock is, too: database 0, and a class that is no catalog ("PGSM").
+constexpr Oid kPrivateClass = 0x5047534D;
+
+/// A savepoint that was rolled back has let go of it.
+bool holds_export_lock() {
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, InvalidOid, kPrivateClass, 1, 0);
+    return PGSM_HOLDS_LOCK(&tag, ExclusiveLock);
+}
+
 extern "C" void pgsm_export_xact(XactEvent event, void*) {
     switch (event) {
     case XACT_EVENT_COMMIT:
@@ -157,11 +168,13 @@ extern "C" void pgsm_export_xact(XactEvent event, void*) {
         forget_stamps();
         break;
     case XACT_EVENT_PRE_PREPARE:
-        if (own_count > 0)
-            ereport(ERROR,
-                    (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                     errmsg("cannot PREPARE a transaction that has exported or truncated pg_stat_monitor"),
-                     errhint("Export in a transaction of its own.")));
+        if (own_count > 0 || holds_export_lock())
+            ereport(
+                ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("cannot PREPARE a transaction that has exported, reset or truncated pg_stat_monitor"),
+                 errdetail("Every export would have to wait until it is committed or rolled back."),
+                 errhint("Do so in a transaction of its own.")));
         break;
     default:
         break;
@@ -232,8 +245,7 @@ core::Bucket* find_ended(core::Store store, int64 number) {
 }
 
 void lock_exports() {
-    // Memory is the cluster's, so the lock is, too: database 0, and a class that is no catalog ("PGSM").
-    constexpr Oid kPrivateClass = 0x5047534D;
+    watch_transaction();
     LockSharedObject(kPrivateClass, 1, 0, ExclusiveLock);
 }
 

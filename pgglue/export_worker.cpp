@@ -1,22 +1,23 @@
 // The short-lived worker that exports in one database and is gone again, so that nobody has to wait for it
 // who wants to drop or to rename that database.
 //
-// What it found out it leaves in SharedState: exporter_state is idle after an export, no_database when the
-// extension (or its table) is not there, failing after an error. Its parent set it to exporting before; if it
-// still is that when the worker has ended, the worker did not come as far as to say anything.
+// What it found out it leaves in SharedState::worker_result, for the exporter, which waits for its end. Of
+// what it dies, should it die, is left there by a log hook of its own.
 #include "core/api.hpp"
 
 #include "pgglue/exporter.hpp"
 
 #include "pgglue/export.hpp"
+#include "pgglue/exporter_state.hpp"
 #include "pgglue/guc.hpp"
 #include "pgglue/history.hpp"
+#include "pgglue/worker_settings.hpp"
 
 extern "C" {
+#include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "storage/ipc.h"
 #include "tcop/tcopprot.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 }
@@ -29,20 +30,17 @@ struct Attempt {
     ErrorData* error;  ///< null: it went well
 };
 
-/// What a database or a role may have set, and would keep the export from working or let it wait for ever.
-void pin_settings() {
-    constexpr const char* kSettings[][2] = {
-        {"default_transaction_read_only", "off"},
-        {"default_transaction_isolation", "read committed"},
-        {"default_transaction_deferrable", "off"},
-        {"statement_timeout", "0"},
-        {"lock_timeout", "2s"},
-        {"idle_in_transaction_session_timeout", "0"},
-        // On disk before memory lets go of it; a standby that is away must not keep it there.
-        {"synchronous_commit", "local"},
-        {"jit", "off"},
-    };
-    for (const auto& setting : kSettings) SetConfigOption(setting[0], setting[1], PGC_SUSET, PGC_S_OVERRIDE);
+emit_log_hook_type next_emit_log;
+
+/// What is reported in this process was not caught, so it ends by it.
+extern "C" void pgsm_note_death(ErrorData* error) {
+    if (error->elevel >= ERROR && error->message != nullptr) {
+        SharedState& state = shared();
+        SpinLockAcquire(&state.mutex);
+        strlcpy(state.worker_error, error->message, sizeof(state.worker_error));
+        SpinLockRelease(&state.mutex);
+    }
+    if (next_emit_log != nullptr) next_emit_log(error);
 }
 
 void export_in_transaction(Attempt& attempt) {
@@ -67,17 +65,6 @@ void try_export(Attempt& attempt) {
     PG_END_TRY();
 }
 
-void note_failure(const ErrorData& error) {
-    const TimestampTz now = GetCurrentTimestamp();
-    SharedState& state = shared();
-    SpinLockAcquire(&state.mutex);
-    state.export_failures = state.export_failures + 1;
-    state.last_error_at = now;
-    strlcpy(state.last_error, error.message, sizeof(state.last_error));
-    SpinLockRelease(&state.mutex);
-    set_exporter_state(ExporterState::failing, error.message);
-}
-
 /// Where the exporter had to look for it, this is the database from now on.
 void adopt_database() {
     SharedState& state = shared();
@@ -92,20 +79,27 @@ void adopt_database() {
 void pgsm_export_worker_main(Datum arg) {
     using namespace pgsm::glue;
     pqsignal(SIGTERM, die);
+    next_emit_log = emit_log_hook;
+    emit_log_hook = pgsm_note_death;
     BackgroundWorkerUnblockSignals();
-    BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
     pin_settings();
+    BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(arg), InvalidOid, 0);
+    pgstat_report_activity(STATE_RUNNING, "exporting ended buckets");
     make_days_ahead();
     Attempt attempt{};
     try_export(attempt);
     if (attempt.has_table && pgsm_export_database[0] == '\0') adopt_database();
     if (attempt.error != nullptr) {
-        note_failure(*attempt.error);
+        set_worker_result(WorkerResult::failed, attempt.error->message);
     } else if (attempt.has_table) {
-        set_exporter_state(ExporterState::idle, "");
+        set_worker_result(WorkerResult::exported, "");
+        set_exporter_state(ExporterState::ok, "");
     } else {
-        set_exporter_state(ExporterState::no_database, nullptr);
+        set_worker_result(WorkerResult::no_extension, "");
     }
-    if (attempt.has_table) keep_history();
+    if (attempt.has_table) {
+        pgstat_report_activity(STATE_RUNNING, "maintaining the history");
+        keep_history();
+    }
     proc_exit(0);
 }

@@ -5,7 +5,7 @@
 // It sleeps on its latch. The first entry of a bucket wakes it (wake_exporter()), and then it sleeps until
 // that bucket ends; on a server where nothing runs it does not wake at all. When an attempt has failed it
 // tries again after a second, then two, four, up to a minute; CREATE EXTENSION or a reload of the settings
-// make it try at once. The reason is in the status view, and in the log when it is a new one.
+// make it try at once. What it says about itself: exporter_state.cpp.
 //
 // Locks: SharedState's mutex for what others see; the rest belongs to this process.
 #include "core/api.hpp"
@@ -15,30 +15,32 @@
 #include "pgglue/bucket_numbers.hpp"
 #include "pgglue/export.hpp"
 #include "pgglue/exporter_database.hpp"
+#include "pgglue/exporter_state.hpp"
 #include "pgglue/guc.hpp"
 #include "pgglue/own_rows.hpp"
-#include "pgglue/tracking.hpp"
 
 extern "C" {
-#include "common/hashfn.h"
 #include "pgstat.h"
-#include "postmaster/bgworker.h"
+#include "postmaster/bgworker_internals.h"
 #include "postmaster/interrupt.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/backend_status.h"
 #include "utils/wait_event.h"
 }
 
 namespace pgsm::glue {
 namespace {
 
+constexpr char kMain[] = "pgsm_exporter_main";
+
 constexpr int64 kMaxDelayUs = 60 * USECS_PER_SEC;
-/// After a look at all databases in vain, the same ones are looked at again only after this: whatever brings
-/// the extension to one of them tells us, a prepared transaction excepted. Only the one where it was last is
-/// looked at at every attempt: a table that has been renamed is nobody's news when it gets its name back.
+/// A database that had no extension is looked at again only after this: whatever brings the extension to one
+/// tells us, a prepared transaction excepted. Only the one where it was last is looked at at every attempt: a
+/// table that has been renamed is nobody's news when it gets its name back.
 constexpr int64 kLookAgainUs = 3600 * USECS_PER_SEC;
 /// Exported buckets whose memory an old snapshot still needs.
 constexpr int64 kReleaseUs = 10 * USECS_PER_SEC;
@@ -48,16 +50,22 @@ constexpr int64 kMaxSleepUs = 600 * USECS_PER_SEC;
 /// The process's own memory.
 struct Exporter {
     bool fresh;                ///< just started, or the settings or the extensions have changed
-    int failures;              ///< attempts in vain since the last good one
+    int failures;              ///< attempts that failed since the last good one
     TimestampTz next_attempt;  ///< not before this
-    ExporterState seen;        ///< what this process found or put into SharedState last
-    uint64 looked_at;          ///< hash of the databases that all have no extension; 0: not looked
-    TimestampTz looked_when;
-    int64 waited_for;  ///< number of the bucket whose end was slept for last
-    Oid left;          ///< the database that had the extension until it was not found there
+    Oid* looked_at;            ///< databases that had no extension
+    int looked_count, looked_room;
+    TimestampTz looked_when;  ///< at the first of them
+    int64 waited_for;         ///< number of the bucket whose end was slept for last
+    Oid left;                 ///< the database that had the extension until it was not found there
 };
 
 enum class Result { exported, no_extension, failed };
+
+uint32 sleep_event() {
+    static uint32 event;
+    if (event == 0) event = PGSM_WAIT_EVENT("PgStatMonitorExporter");
+    return event;
+}
 
 [[noreturn]] void leave() {
     // 1: started again unless the server stops.
@@ -76,7 +84,7 @@ void check_interrupts(Exporter& self) {
 void sleep_on_latch(int64 us) {
     const int events = WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (us >= 0 ? WL_TIMEOUT : 0);
     static_cast<void>(
-        WaitLatch(MyLatch, events, us >= 0 ? static_cast<long>((us + 999) / 1000) : -1, PG_WAIT_EXTENSION));
+        WaitLatch(MyLatch, events, us >= 0 ? static_cast<long>((us + 999) / 1000) : -1, sleep_event()));
     ResetLatch(MyLatch);
 }
 
@@ -89,8 +97,24 @@ void wait_for_worker(Exporter& self, BackgroundWorkerHandle* handle) {
     }
 }
 
+Result result_of_worker() {
+    char message[sizeof(SharedState::worker_error)];
+    switch (worker_result(message, sizeof(message))) {
+    case WorkerResult::exported:
+        // It died of the history, behind the export.
+        if (message[0] != '\0') note_history_error(message);
+        return Result::exported;
+    case WorkerResult::no_extension:
+        return Result::no_extension;
+    default:
+        note_export_failure(message[0] != '\0' ? message
+                                               : "the export worker ended before its work was done");
+        return Result::failed;
+    }
+}
+
 /// Has one database exported. The reason of a failure is put down.
-Result export_in(Exporter& self, Oid database) {
+Result export_in(Exporter& self, const Candidate& candidate) {
     BackgroundWorker worker{};
     strlcpy(worker.bgw_name, "pg_stat_monitor export", sizeof(worker.bgw_name));
     strlcpy(worker.bgw_type, "pg_stat_monitor export", sizeof(worker.bgw_type));
@@ -99,31 +123,21 @@ Result export_in(Exporter& self, Oid database) {
     worker.bgw_restart_time = BGW_NEVER_RESTART;
     strlcpy(worker.bgw_library_name, "pg_stat_monitor", sizeof(worker.bgw_library_name));
     strlcpy(worker.bgw_function_name, "pgsm_export_worker_main", sizeof(worker.bgw_function_name));
-    worker.bgw_main_arg = ObjectIdGetDatum(database);
+    worker.bgw_main_arg = ObjectIdGetDatum(candidate.database);
     worker.bgw_notify_pid = MyProcPid;
-    SharedState& state = shared();
-    SpinLockAcquire(&state.mutex);
-    state.exporter_state = ExporterState::exporting;
-    SpinLockRelease(&state.mutex);
+    begin_attempt();
     BackgroundWorkerHandle* handle = nullptr;
     if (!RegisterDynamicBackgroundWorker(&worker, &handle)) {
-        set_exporter_state(ExporterState::failing,
-                           "no background worker is free: increase max_worker_processes");
+        note_export_failure("no background worker is free: increase max_worker_processes");
         return Result::failed;
     }
+    char activity[NAMEDATALEN + 32];
+    snprintf(activity, sizeof(activity), "exporting in database \"%s\"", NameStr(candidate.name));
+    pgstat_report_activity(STATE_RUNNING, activity);
     wait_for_worker(self, handle);
+    pgstat_report_activity(STATE_IDLE, "waiting for a bucket to end");
     pfree(handle);
-    switch (exporter_state()) {
-    case ExporterState::idle:
-        return Result::exported;
-    case ExporterState::no_database:
-        return Result::no_extension;
-    case ExporterState::exporting:
-        set_exporter_state(ExporterState::failing, "the export worker ended before its work was done");
-        return Result::failed;
-    default:
-        return Result::failed;
-    }
+    return result_of_worker();
 }
 
 /// All databases, in `context`.
@@ -149,49 +163,57 @@ void report_missing(const char* what) {
     set_exporter_state(ExporterState::disabled, reason);
 }
 
+/// What is wrong with the database that pgsm_export_database names, as far as the list tells; null: nothing.
+const char* fault_of_named(const Candidate* named) {
+    if (named == nullptr) return "does not exist";
+    return named->connectable ? nullptr : "does not accept connections";
+}
+
 /// Export where pgsm_export_database says.
 bool export_in_named(Exporter& self, const Candidate* list, int count) {
     const Candidate* named = find_named(list, count);
-    if (named == nullptr) {
-        report_missing("does not exist");
+    if (const char* fault = fault_of_named(named); fault != nullptr) {
+        report_missing(fault);
         return false;
     }
-    if (!named->connectable) {
-        report_missing("does not accept connections");
-        return false;
-    }
-    const Result result = export_in(self, named->database);
+    const Result result = export_in(self, *named);
     if (result == Result::no_extension) report_missing("does not have the extension pg_stat_monitor");
     return result == Result::exported;
 }
 
-uint64 hash_databases(const Candidate* list, int count) {
-    uint64 hash = 1;
-    for (int i = 0; i < count; ++i)
-        if (list[i].connectable && !list[i].is_template) hash = hash_combine64(hash, list[i].database);
-    return hash;
+bool was_looked_at(const Exporter& self, Oid database) {
+    for (int i = 0; i < self.looked_count; ++i)
+        if (self.looked_at[i] == database) return true;
+    return false;
 }
 
-/// Looks for a database that has the extension, the oldest first.
-bool export_somewhere(Exporter& self, const Candidate* list, int count) {
-    constexpr char kNone[] = "no database has the extension pg_stat_monitor";
-    const uint64 hash = hash_databases(list, count);
-    const TimestampTz now = GetCurrentTimestamp();
-    if (self.looked_at == hash && now - self.looked_when < kLookAgainUs) {
-        set_exporter_state(ExporterState::no_database, kNone);
-        return false;
+void note_looked_at(Exporter& self, Oid database) {
+    if (self.looked_count == 0) self.looked_when = GetCurrentTimestamp();
+    if (self.looked_count == self.looked_room) {
+        const int room = self.looked_room + 64;
+        auto* grown =
+            static_cast<Oid*>(MemoryContextAlloc(TopMemoryContext, static_cast<Size>(room) * sizeof(Oid)));
+        for (int i = 0; i < self.looked_count; ++i) grown[i] = self.looked_at[i];
+        if (self.looked_at != nullptr) pfree(self.looked_at);
+        self.looked_at = grown;
+        self.looked_room = room;
     }
+    self.looked_at[self.looked_count++] = database;
+}
+
+/// Looks for a database that has the extension, the oldest first; into those that had none only once.
+bool export_somewhere(Exporter& self, const Candidate* list, int count) {
+    if (GetCurrentTimestamp() - self.looked_when >= kLookAgainUs) self.looked_count = 0;
     bool all_seen = true;
     for (int i = 0; i < count; ++i) {
-        if (!list[i].connectable || list[i].is_template) continue;
-        const Result result = export_in(self, list[i].database);
+        if (!list[i].connectable || list[i].is_template || was_looked_at(self, list[i].database)) continue;
+        const Result result = export_in(self, list[i]);
         if (OidIsValid(export_database())) return result == Result::exported;
+        if (result == Result::no_extension) note_looked_at(self, list[i].database);
         all_seen = all_seen && result == Result::no_extension;
     }
-    if (!all_seen) return false;
-    self.looked_at = hash;
-    self.looked_when = now;
-    set_exporter_state(ExporterState::no_database, kNone);
+    if (all_seen)
+        set_exporter_state(ExporterState::no_database, "no database has the extension pg_stat_monitor");
     return false;
 }
 
@@ -200,7 +222,7 @@ bool export_in_first(Exporter& self, const Candidate* list, int count) {
     const Oid known = self.left;
     for (int i = 0; i < count && OidIsValid(known); ++i) {
         if (list[i].database != known || !list[i].connectable) continue;
-        const Result result = export_in(self, known);
+        const Result result = export_in(self, list[i]);
         if (result != Result::no_extension) return result == Result::exported;
     }
     set_export_database(InvalidOid);
@@ -213,33 +235,11 @@ void attempt(Exporter& self, MemoryContext context) {
     const bool done = pgsm_export_database[0] != '\0' ? export_in_named(self, list, count)
                                                       : export_in_first(self, list, count);
     save_export_database();
-    self.seen = exporter_state();
     self.failures = done ? 0 : self.failures + 1;
     self.next_attempt = 0;
     if (done) return;
     const int doublings = Min(self.failures - 1, 6);
     self.next_attempt = GetCurrentTimestamp() + Min(kMaxDelayUs, USECS_PER_SEC << doublings);
-}
-
-/// A name that is wrong is told before a bucket has to wait for it.
-void check_named(MemoryContext context) {
-    int count = 0;
-    if (pgsm_export_database[0] == '\0') return;
-    if (find_named(read_databases(context, &count), count) == nullptr) report_missing("does not exist");
-}
-
-/// Keeps the reason why buckets were given up, if some were since the last look: it may change.
-void note_losses() {
-    lock_store_shared();
-    const uint64 lost = store().header().usage.buckets_lost;
-    unlock_store();
-    SharedState& state = shared();
-    // Only this process writes what is read here.
-    const char* reason = reason_of_loss(state);
-    SpinLockAcquire(&state.mutex);
-    if (lost > state.losses_explained) strlcpy(state.lost_reason, reason, sizeof(state.lost_reason));
-    state.losses_explained = lost;
-    SpinLockRelease(&state.mutex);
 }
 
 /// Until something has to be done, in microseconds; -1: nothing until woken.
@@ -266,6 +266,7 @@ void forget_exporter(int, Datum) {
     state.exporter_latch = nullptr;
     state.exporter_pid = 0;
     state.exporter_state = ExporterState::not_started;
+    state.reason[0] = '\0';
     SpinLockRelease(&state.mutex);
 }
 
@@ -278,26 +279,61 @@ void announce_exporter() {
     before_shmem_exit(forget_exporter, Datum{0});
 }
 
-/// Forgets failures and what was looked at, and looks at the settings.
+/// Whether an extension was created since the last call.
+bool take_extension_news() {
+    SharedState& state = shared();
+    SpinLockAcquire(&state.mutex);
+    const bool news = state.extension_news;
+    state.extension_news = false;
+    SpinLockRelease(&state.mutex);
+    return news;
+}
+
+/// Forgets failures and looks at the settings: a name that is wrong is told before a bucket has to wait for
+/// it. Whether what kept exports from working is over the next attempt tells.
 void start_afresh(Exporter& self, MemoryContext context) {
-    self = Exporter{};
-    set_exporter_state(ExporterState::idle, "");
-    check_named(context);
-    self.seen = exporter_state();
+    self.fresh = false;
+    self.failures = 0;
+    self.next_attempt = 0;
+    const ExporterState state = exporter_state();
+    if (pgsm_export_database[0] != '\0') {
+        int count = 0;
+        const Candidate* list = read_databases(context, &count);
+        if (const char* fault = fault_of_named(find_named(list, count)); fault != nullptr) {
+            report_missing(fault);
+            return;
+        }
+    }
+    if (state == ExporterState::not_started || state == ExporterState::disabled ||
+        (state == ExporterState::no_database && OidIsValid(export_database())))
+        set_exporter_state(ExporterState::ok, "");
+}
+
+/// Somebody has exported by hand, or has thrown away, what could not be exported.
+void nothing_waits(Exporter& self) {
+    if (exporter_state() != ExporterState::failing) return;
+    self.failures = 0;
+    set_exporter_state(ExporterState::ok, "");
 }
 
 [[noreturn]] void run(MemoryContext context) {
     Exporter self{};
     self.fresh = true;
+    pgstat_report_activity(STATE_IDLE, "waiting for a bucket to end");
     note_losses();
     for (;;) {
         MemoryContextReset(context);
         check_interrupts(self);
-        // Somebody else changes the state when the extension has been created.
-        if (self.fresh || exporter_state() != self.seen) start_afresh(self, context);
+        if (take_extension_news()) {
+            self.looked_count = 0;
+            self.fresh = true;
+        }
+        if (self.fresh) start_afresh(self, context);
         rotate_if_due(GetCurrentTimestamp());
         bool memory_waits = release_exported_buckets();
-        if (waiting_buckets() > 0 && GetCurrentTimestamp() >= self.next_attempt) {
+        if (waiting_buckets() == 0) {
+            nothing_waits(self);
+        } else if (GetCurrentTimestamp() >= self.next_attempt) {
             attempt(self, context);
             memory_waits = release_exported_buckets();
         }
@@ -312,49 +348,6 @@ void start_afresh(Exporter& self, MemoryContext context) {
 
 }  // namespace
 
-const char* reason_of(const SharedState& state) {
-    if (state.exporter_state != ExporterState::not_started) return state.reason;
-    return RecoveryInProgress() ? "the server is in recovery" : "the exporter process is not running";
-}
-
-const char* reason_of_loss(const SharedState& state) {
-    const char* reason = reason_of(state);
-    return reason[0] != '\0' ? reason : "the running bucket needed the room";
-}
-
-ExporterState exporter_state() {
-    SharedState& state = shared();
-    SpinLockAcquire(&state.mutex);
-    const ExporterState found = state.exporter_state;
-    SpinLockRelease(&state.mutex);
-    return found;
-}
-
-Oid export_database() {
-    SharedState& state = shared();
-    SpinLockAcquire(&state.mutex);
-    const Oid found = state.export_database;
-    SpinLockRelease(&state.mutex);
-    return found;
-}
-
-void set_exporter_state(ExporterState exporter_state, const char* reason) {
-    SharedState& state = shared();
-    char text[sizeof(state.reason)] = "";
-    if (reason != nullptr) strlcpy(text, reason, sizeof(text));
-    SpinLockAcquire(&state.mutex);
-    state.exporter_state = exporter_state;
-    const bool news = reason != nullptr && strcmp(state.reason, text) != 0;
-    if (news) strlcpy(state.reason, text, sizeof(state.reason));
-    SpinLockRelease(&state.mutex);
-    if (!news || text[0] == '\0') return;
-    // Not a statement's error: nothing to be recorded.
-    tracking_suspended = tracking_suspended + 1;
-    ereport(LOG, (errmsg("pg_stat_monitor does not export: %s", reason),
-                  errhint("It goes on counting and tries again; see pg_stat_monitor_status.")));
-    tracking_suspended = tracking_suspended - 1;
-}
-
 void register_exporter() {
     BackgroundWorker worker{};
     strlcpy(worker.bgw_name, "pg_stat_monitor exporter", sizeof(worker.bgw_name));
@@ -363,8 +356,22 @@ void register_exporter() {
     worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
     worker.bgw_restart_time = 2;  // seconds
     strlcpy(worker.bgw_library_name, "pg_stat_monitor", sizeof(worker.bgw_library_name));
-    strlcpy(worker.bgw_function_name, "pgsm_exporter_main", sizeof(worker.bgw_function_name));
+    strlcpy(worker.bgw_function_name, kMain, sizeof(worker.bgw_function_name));
     RegisterBackgroundWorker(&worker);
+    if (!exporter_is_registered())
+        ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+                          errmsg("pg_stat_monitor has no background worker to export with"),
+                          errdetail("Statistics stay in memory as long as there is room."),
+                          errhint("Increase max_worker_processes by 2 and restart the server.")));
+}
+
+bool exporter_is_registered() {
+    for (const auto* node = PGSM_FIRST_WORKER; node != nullptr; node = PGSM_NEXT_WORKER(node)) {
+        const auto* worker = reinterpret_cast<const RegisteredBgWorker*>(
+            reinterpret_cast<const char*>(node) - offsetof(RegisteredBgWorker, rw_lnode));
+        if (strcmp(worker->rw_worker.bgw_function_name, kMain) == 0) return true;
+    }
+    return false;
 }
 
 }  // namespace pgsm::glue

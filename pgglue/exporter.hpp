@@ -10,19 +10,8 @@ namespace pgsm::glue {
 /// Registers the background worker. From _PG_init, preloaded only.
 void register_exporter();
 
-/// Exporter processes only: puts down what keeps the export from happening, or that nothing does (idle, no
-/// text), and says it in the log when it is news.
-void set_exporter_state(ExporterState state, const char* reason);
-
-/// Why nothing is exported; empty when all is well. Of SharedState, or of a copy of it.
-const char* reason_of(const SharedState& state);
-
-/// Why a bucket was given up, if it was now.
-const char* reason_of_loss(const SharedState& state);
-
-/// The state and the database that it is about.
-ExporterState exporter_state();
-Oid export_database();
+/// Whether the server has taken it: max_worker_processes may have left no room. Postmaster only.
+bool exporter_is_registered();
 
 }  // namespace pgsm::glue
 

@@ -51,9 +51,7 @@ void publish_database() {
     SpinLockAcquire(&state.mutex);
     if (!OidIsValid(state.export_database)) state.export_database = MyDatabaseId;
     // Tells an exporter that waits with growing delays that the world has changed.
-    if (state.exporter_state != ExporterState::not_started &&
-        state.exporter_state != ExporterState::exporting)
-        state.exporter_state = ExporterState::idle;
+    state.extension_news = true;
     SpinLockRelease(&state.mutex);
     wake_exporter();
 }

@@ -118,7 +118,7 @@ const IntSetting kIntSettings[] = {
     {"pgsm_max", "Shared memory for entries.", &pgsm_max, 2, 1, 10240, PGC_POSTMASTER, GUC_UNIT_MB, nullptr},
     {"pgsm_query_max_len", "Longest query text that is kept; longer ones are cut.", &pgsm_query_max_len, 1536,
      1024, INT_MAX, PGC_POSTMASTER, GUC_UNIT_BYTE, nullptr},
-    {"pgsm_max_buckets", "Ended buckets that stay in memory where nothing is exported.", &pgsm_max_buckets, 2,
+    {"pgsm_max_buckets", "Ended buckets that can wait in memory, beside 64.", &pgsm_max_buckets, 2,
      1, 20000, PGC_POSTMASTER, 0, nullptr},
     {"pgsm_bucket_time", "Length of a bucket.", &pgsm_bucket_time, 60, 1, INT_MAX, PGC_POSTMASTER, GUC_UNIT_S,
      nullptr},

@@ -15,7 +15,9 @@
 
 #include "pgglue/as_owner.hpp"
 #include "pgglue/export.hpp"
+#include "pgglue/exporter_state.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/history_notices.hpp"
 #include "pgglue/history_privacy.hpp"
 #include "pgglue/history_rollup.hpp"
 #include "pgglue/history_schema.hpp"
@@ -109,28 +111,21 @@ bool is_busy(const ErrorData& error) {
            error.sqlerrcode == ERRCODE_T_R_DEADLOCK_DETECTED;
 }
 
+uint32 pause_event() {
+    static uint32 event;
+    if (event == 0) event = PGSM_WAIT_EVENT("PgStatMonitorHistory");
+    return event;
+}
+
 void pause_a_little() {
     static_cast<void>(
-        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kPauseMs, PG_WAIT_EXTENSION));
+        WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kPauseMs, pause_event()));
     ResetLatch(MyLatch);
     CHECK_FOR_INTERRUPTS();
 }
 
-/// Puts it into the status, and into the log when it is news.
-void note_history_failure(const ErrorData& error) {
-    const TimestampTz now = GetCurrentTimestamp();
-    char text[sizeof(SharedState::last_error)];
-    snprintf(text, sizeof(text), "history: %s", error.message);
-    SharedState& state = shared();
-    SpinLockAcquire(&state.mutex);
-    const bool news = strcmp(state.last_error, text) != 0;
-    state.last_error_at = now;
-    strlcpy(state.last_error, text, sizeof(state.last_error));
-    SpinLockRelease(&state.mutex);
-    if (!news) return;
-    ereport(LOG, (errmsg("pg_stat_monitor cannot maintain its history: %s", error.message),
-                  errhint("It goes on exporting and tries again; see pg_stat_monitor_status.")));
-}
+/// Whether any step has failed in this process.
+bool failed;
 
 /// Runs a step until it gets its locks. False after an error.
 bool run_step(Call& call) {
@@ -140,7 +135,8 @@ bool run_step(Call& call) {
         if (!is_busy(*call.error)) break;
         pause_a_little();
     }
-    note_history_failure(*call.error);
+    failed = true;
+    note_history_error(call.error->message);
     return false;
 }
 
@@ -164,6 +160,28 @@ Progress survey_step(Call& call) {
     const Size bytes = static_cast<Size>(found.count) * sizeof(HistoryPart);
     history.parts = static_cast<HistoryPart*>(MemoryContextAllocZero(TopMemoryContext, bytes + 1));
     for (int i = 0; i < found.count; ++i) history.parts[i] = found.parts[i];
+    return Progress::nothing;
+}
+
+/// How large the history is and how far it goes back, for the status.
+Progress measure_step(Call& call) {
+    const History found = read_history(call.table, true);
+    int64 bytes = found.rest_bytes + side_bytes();
+    for (int i = 0; i < found.count; ++i) bytes += found.parts[i].bytes;
+    run_sql(psprintf("SELECT pg_catalog.min(exported_at) FROM %s WHERE exported_at < 'infinity'",
+                     qualified_name(call.table)));
+    bool is_null = true;
+    const Datum oldest = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+    SharedState& state = shared();
+    SpinLockAcquire(&state.mutex);
+    state.history_bytes = bytes;
+    state.history_oldest = is_null ? 0 : DatumGetTimestampTz(oldest);
+    SpinLockRelease(&state.mutex);
+    return Progress::nothing;
+}
+
+Progress publication_step(Call& call) {
+    note_publications(call.table);
     return Progress::nothing;
 }
 
@@ -320,6 +338,7 @@ void keep_history() {
     set_lock_timeout(kLockTimeout);
     set_triggers("replica");
     SetConfigOption("work_mem", "32MB", PGC_SUSET, PGC_S_OVERRIDE);
+    run_step(publication_step, InvalidOid, 0, nullptr);
     repeat(privacy_step, 0, now);
     if (!run_step(survey_step, InvalidOid, 0, nullptr)) return;
     if (pgsm_history_retention != 0) {
@@ -331,6 +350,8 @@ void keep_history() {
     repeat(drain_step, now, now);
     // With nothing to be merged it clears away what was begun.
     repeat(rollup_step, merge_before(now), now);
+    run_step(measure_step, InvalidOid, 0, nullptr);
+    if (!failed) note_history_error("");
 }
 
 }  // namespace pgsm::glue

@@ -222,11 +222,16 @@ bool make_day(Oid table, TimestampTz day) {
                                    psprintf("Exported statistics of the day (UTC) %s.", date_text(day)));
     // A reader that has planned with the partitions as they were would wait for the default one, and find the
     // rows neither there nor, in its plan, here.
-    if (history.rest_own && move_rows(table, history.rest, made,
-                                      psprintf("exported_at >= %s AND exported_at < %s", instant_literal(day),
-                                               instant_literal(next)),
-                                      nullptr) > 0)
+    const char* rows_of_day =
+        psprintf("exported_at >= %s AND exported_at < %s", instant_literal(day), instant_literal(next));
+    if (history.rest_own && move_rows(table, history.rest, made, rows_of_day, nullptr) > 0)
         lock_for_change(table, history.rest, InvalidOid);
+    // What exports have committed meanwhile would not let it be attached. Behind the lock nothing comes.
+    if (history.rest_own) {
+        LockRelationOid(history.rest, AccessExclusiveLock);
+        if (move_rows(table, history.rest, made, rows_of_day, nullptr) > 0)
+            lock_for_change(table, InvalidOid, InvalidOid);
+    }
     attach(table, made, day, next);
     return true;
 }

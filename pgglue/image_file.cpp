@@ -48,6 +48,8 @@ struct Totals {
     double last_export_ms;
     int64 exports;
     int64 export_failures;
+    int64 history_bytes;
+    TimestampTz history_oldest;
 };
 
 struct FileHead {
@@ -169,6 +171,8 @@ void restore_totals(const Totals& totals) {
     state.last_export_ms = totals.last_export_ms;
     state.exports = totals.exports;
     state.export_failures = totals.export_failures;
+    state.history_bytes = totals.history_bytes;
+    state.history_oldest = totals.history_oldest;
     state.losses_explained = store().header().usage.buckets_lost;  // though the reason is not kept
 }
 
@@ -233,8 +237,8 @@ bool shut_down_cleanly() {
 bool write_store(FILE* file) {
     const SharedState& state = shared();
     FileHead head{};
-    head.totals = {state.stats_since,    state.last_export_at, state.last_export_rows,
-                   state.last_export_ms, state.exports,        state.export_failures};
+    head.totals = {state.stats_since, state.last_export_at,  state.last_export_rows, state.last_export_ms,
+                   state.exports,     state.export_failures, state.history_bytes,    state.history_oldest};
     head.image = core::image_head(store());
     head.crc = head_crc(head);
     return fwrite(&head, sizeof(head), 1, file) == 1 && fwrite(store().base, head.image.bytes, 1, file) == 1;

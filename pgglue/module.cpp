@@ -13,8 +13,11 @@ void _PG_init(void) {
     using namespace pgsm::glue;
     // Loaded in any other way there is no shared memory, so nothing is recorded; the SQL functions say so.
     if (!process_shared_preload_libraries_in_progress) return;
-    EnableQueryId();
     define_settings();
+    // pg_upgrade starts servers that only it is to change. The library then has no shared memory, records
+    // nothing, exports nothing, drops no day, and leaves alone what it saved at the last shutdown.
+    if (IsBinaryUpgrade) return;
+    EnableQueryId();
     install_shmem();
     install_statement_hooks();
     install_log_hook();

@@ -64,14 +64,17 @@ int64 newest_bucket() {
 
 }  // namespace
 
-void note_start() {
+bool note_start() {
     const bool standby = access("standby.signal", F_OK) == 0 || access("recovery.signal", F_OK) == 0;
     int64 since = 0;
-    if (!standby || (read_number(kPath, &since) && since == DT_NOEND)) return;
-    write_number(kPath, DT_NOEND);
+    if (standby && !(read_number(kPath, &since) && since == DT_NOEND)) write_number(kPath, DT_NOEND);
+    return standby;
 }
 
 void note_end_of_recovery() {
+    lock_store_exclusive();
+    store().header().stores_nothing = false;
+    unlock_store();
     int64 since = 0;
     if (read_number(kPath, &since) && since == DT_NOEND) write_number(kPath, GetCurrentTimestamp());
 }

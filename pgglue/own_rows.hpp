@@ -5,8 +5,8 @@
 
 namespace pgsm::glue {
 
-/// Postmaster, at start: notes whether what is stored is another server's so far.
-void note_start();
+/// Postmaster, at start: notes whether what is stored is another server's so far. True on a standby.
+bool note_start();
 
 /// Exporter, at start: from now on this server stores rows of its own.
 void note_end_of_recovery();

@@ -164,6 +164,46 @@ namespace pgsm::glue {
 #define PGSM_OWNS_EXTENSION(extension, role) pg_extension_ownercheck(extension, role)
 #endif
 
+// 19 tells the publications that name a table from those that leave it out of all tables.
+#if PG_VERSION_NUM >= 190000
+#define PGSM_NAMING_PUBLICATIONS(table) GetRelationIncludedPublications(table)
+#define PGSM_EXCLUDED_PUBLICATIONS(table) GetRelationExcludedPublications(table)
+#else
+#define PGSM_NAMING_PUBLICATIONS(table) GetRelationPublications(table)
+#define PGSM_EXCLUDED_PUBLICATIONS(table) NIL
+#endif
+
+// 17 lets an extension name what it waits for.
+#if PG_VERSION_NUM >= 170000
+#define PGSM_WAIT_EVENT(name) WaitEventExtensionNew(name)
+#else
+#define PGSM_WAIT_EVENT(name) PG_WAIT_EXTENSION
+#endif
+
+// 18 links the background workers both ways, in a ring.
+#if PG_VERSION_NUM >= 180000
+#define PGSM_NEXT_WORKER(node) ((node)->next == &BackgroundWorkerList.head ? nullptr : (node)->next)
+#define PGSM_FIRST_WORKER                                                                                    \
+    (BackgroundWorkerList.head.next == nullptr ? nullptr : PGSM_NEXT_WORKER(&BackgroundWorkerList.head))
+#else
+#define PGSM_NEXT_WORKER(node) ((node)->next)
+#define PGSM_FIRST_WORKER (BackgroundWorkerList.head.next)
+#endif
+
+// All settings of the server and of its libraries. 16 has them in a hash table and makes a list of it.
+#if PG_VERSION_NUM >= 160000
+#define PGSM_ALL_SETTINGS(count) get_guc_variables(count)
+#else
+#define PGSM_ALL_SETTINGS(count) (*(count) = GetNumConfigOptions(), get_guc_variables())
+#endif
+
+// 17 can look for a stronger lock as well.
+#if PG_VERSION_NUM >= 170000
+#define PGSM_HOLDS_LOCK(tag, mode) LockHeldByMe(tag, mode, false)
+#else
+#define PGSM_HOLDS_LOCK(tag, mode) LockHeldByMe(tag, mode)
+#endif
+
 // 19 made the jumble state const, and the numbers of the system caches a type.
 #if PG_VERSION_NUM >= 190000
 using JumbleStateArg = const JumbleState*;

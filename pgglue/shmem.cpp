@@ -2,13 +2,13 @@
 
 #include "pgglue/shmem.hpp"
 
+#include "pgglue/exporter.hpp"
 #include "pgglue/guc.hpp"
 #include "pgglue/image_file.hpp"
 #include "pgglue/install.hpp"
 #include "pgglue/own_rows.hpp"
 
 extern "C" {
-#include "access/xlog.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/shmem.h"
@@ -64,8 +64,11 @@ void create_state(std::byte* memory) {
                                                    store_config(), now, attached);
     // The settings' ranges leave no budget that the core refuses.
     if (status != core::Status::kOk) elog(FATAL, "pg_stat_monitor cannot lay out its shared memory");
+    shared_state->history_bytes = -1;
+    shared_state->exporter_refused = !exporter_is_registered();
     load_image();
-    note_start();
+    // After the image, which may be another server's.
+    store().header().stores_nothing = note_start();
 }
 
 extern "C" void pgsm_shmem_startup() {
@@ -120,33 +123,13 @@ void let_others_lock_store() { pg_usleep(50); }
 
 slock_t* entry_lock(core::Entry& entry) { return reinterpret_cast<slock_t*>(&entry.lock); }
 
-uint32 ended_buckets_to_keep() {
-    SpinLockAcquire(&shared_state->mutex);
-    const ExporterState state = shared_state->exporter_state;
-    SpinLockRelease(&shared_state->mutex);
-    switch (state) {
-    case ExporterState::idle:
-    case ExporterState::exporting:
-    case ExporterState::failing:
-        return PG_UINT32_MAX;
-    case ExporterState::not_started:
-        // A primary starts it again soon.
-        return RecoveryInProgress() ? static_cast<uint32>(pgsm_max_buckets) : PG_UINT32_MAX;
-    case ExporterState::no_database:
-    case ExporterState::disabled:
-        break;
-    }
-    return static_cast<uint32>(pgsm_max_buckets);
-}
-
 void rotate_if_due(TimestampTz now) {
     lock_store_shared();
     const bool due = core::rotation_due(attached, now);
     unlock_store();
     if (!due) return;
-    const uint32 keep = ended_buckets_to_keep();
     lock_store_exclusive();
-    if (core::rotation_due(attached, now)) core::rotate(attached, now, keep);
+    if (core::rotation_due(attached, now)) core::rotate(attached, now, ended_buckets_to_keep());
     unlock_store();
     wake_exporter();
 }

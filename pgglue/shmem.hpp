@@ -8,15 +8,19 @@
 
 namespace pgsm::glue {
 
-/// What the exporter is doing. The names in pg_stat_monitor_status: see state_name() in status.cpp.
+/// What the exporter is doing. The names in pg_stat_monitor_status: see state_name() in status.cpp. The last
+/// three have a reason, and stay until an export has worked or nothing waits for one.
 enum class ExporterState : uint32 {
-    not_started,  // no exporter process yet (a standby, the server starts)
-    idle,         // waiting for a bucket to end
+    not_started,  // no exporter process (a standby, the server starts, it was ended)
+    ok,           // waiting for a bucket to end
     exporting,
     no_database,  // no database has the extension
-    failing,      // the last attempt failed: see last_error
-    disabled,     // pgsm_export_database names a database that is not there
+    failing,      // the last attempt failed
+    disabled,     // pgsm_export_database names a database that cannot be exported into
 };
+
+/// What a worker says before it ends. none: it did not come as far.
+enum class WorkerResult : uint32 { none, exported, no_extension, failed };
 
 /// Locks: `mutex` for everything unless said otherwise. Fixed size, lives as long as the server.
 struct SharedState {
@@ -25,6 +29,9 @@ struct SharedState {
     pid_t exporter_pid;             // 0 when there is none
     TimestampTz exporter_wakes_at;  // by itself, at the latest; set while the store lock is held
     ExporterState exporter_state;
+    WorkerResult worker_result;  // of the worker at work, or of the last one
+    bool extension_news;         // an extension was created: the exporter looks again
+    bool exporter_refused;       // set once: the server had no slot for the exporter process
     Oid export_database;         // the one that CREATE EXTENSION was committed in first; InvalidOid: unknown
     Oid numbers_behind;          // database whose stored bucket numbers memory's are known to be behind
     TimestampTz stats_since;     // when the store was made or last reset
@@ -33,10 +40,16 @@ struct SharedState {
     double last_export_ms;
     int64 exports;  // that wrote something and committed
     int64 export_failures;
-    TimestampTz last_error_at;  // 0: never
-    char reason[128];           // why there is no export, for people; empty when all is well
-    char last_error[256];       // message of the last export that failed
-    char lost_reason[128];      // why buckets were given up last
+    TimestampTz last_error_at;     // 0: never
+    TimestampTz history_error_at;  // 0: nothing is wrong
+    TimestampTz history_oldest;    // exported_at of the oldest stored row; 0: none
+    int64 history_bytes;           // of the history when it was looked at last; -1: not yet
+    char reason[128];              // of exporter_state, for people; kept while a failing export is tried again
+    char last_error[256];          // message of the last export that failed
+    char worker_error[256];        // why the worker failed, or what it died of
+    char history_error[256];       // what keeps the history from being maintained; empty: nothing
+    char publications[128];        // that contain the table without naming it; empty: none
+    char lost_reason[128];         // why buckets were given up last
     uint64 losses_explained;    // by lost_reason: buckets, as in core::Usage
 };
 
@@ -67,9 +80,9 @@ void let_others_lock_store();
 /// The spinlock of an entry in the running bucket.
 [[gnu::hot]] slock_t* entry_lock(core::Entry& entry);
 
-/// How many ended buckets may wait for an export that nobody has begun: as many as fit where exports happen,
-/// else pgsm_max_buckets. Takes `mutex`.
-uint32 ended_buckets_to_keep();
+/// How many ended buckets may wait for an export that nobody has begun: as many as fit, whether anybody
+/// exports or not.
+constexpr uint32 ended_buckets_to_keep() { return PG_UINT32_MAX; }
 
 /// Ends the running bucket if its time is over. Takes the store lock (shared to look, exclusive to rotate).
 void rotate_if_due(TimestampTz now);

@@ -134,6 +134,8 @@ void empty_memory() {
     SpinLockAcquire(&state.mutex);
     state.stats_since = now;
     state.exports = state.export_failures = 0;
+    state.last_error_at = 0;
+    state.last_error[0] = '\0';
     state.losses_explained = 0;
     state.lost_reason[0] = '\0';
     SpinLockRelease(&state.mutex);

@@ -7,7 +7,7 @@
 #include "core/api.hpp"
 
 #include "pgglue/datum.hpp"
-#include "pgglue/exporter.hpp"
+#include "pgglue/exporter_state.hpp"
 #include "pgglue/export.hpp"
 #include "pgglue/guc.hpp"
 
@@ -63,9 +63,9 @@ StoreFigures read_store_figures() {
 const char* state_name(ExporterState state) {
     switch (state) {
     case ExporterState::not_started:
-        return "not started";
-    case ExporterState::idle:
-        return "idle";
+        return RecoveryInProgress() ? "standby" : "not started";
+    case ExporterState::ok:
+        return "ok";
     case ExporterState::exporting:
         return "exporting";
     case ExporterState::no_database:
@@ -118,6 +118,10 @@ void fill_from_store(StatusRow& row, const StoreFigures& figures) {
     row.count(StatusColumn::buckets_lost, figures.usage.buckets_lost);
     row.count(StatusColumn::statements_lost, figures.usage.statements_lost);
     row.count(StatusColumn::calls_lost, figures.usage.calls_lost);
+    row.count(StatusColumn::calls_without_room, figures.usage.calls_without_room);
+    row.count(StatusColumn::calls_without_memory, figures.usage.calls_without_memory);
+    row.count(StatusColumn::standby_buckets_dropped, figures.usage.buckets_dropped);
+    row.count(StatusColumn::standby_calls_dropped, figures.usage.calls_dropped);
 }
 
 void fill_from_state(StatusRow& row, uint64 buckets_lost) {
@@ -131,7 +135,8 @@ void fill_from_state(StatusRow& row, uint64 buckets_lost) {
                buckets_lost > state.losses_explained ? reason_of_loss(state) : state.lost_reason, readable);
     const bool named = pgsm_export_database[0] != '\0';
     const Oid database = named ? get_database_oid(pgsm_export_database, true) : state.export_database;
-    if (OidIsValid(database)) row.set(StatusColumn::export_database, ObjectIdGetDatum(database));
+    const char* name = OidIsValid(database) ? get_database_name(database) : nullptr;
+    if (name != nullptr) row.text(StatusColumn::export_database, name);
     row.time(StatusColumn::last_export_at, state.last_export_at);
     if (state.last_export_at != 0) {
         row.count(StatusColumn::last_export_rows, static_cast<uint64>(state.last_export_rows));
@@ -141,6 +146,12 @@ void fill_from_state(StatusRow& row, uint64 buckets_lost) {
     row.count(StatusColumn::export_failures, static_cast<uint64>(state.export_failures));
     row.reason(StatusColumn::last_error, state.last_error, readable);
     row.time(StatusColumn::last_error_at, state.last_error_at);
+    if (state.history_bytes >= 0)
+        row.count(StatusColumn::history_bytes, static_cast<uint64>(state.history_bytes));
+    row.time(StatusColumn::history_oldest, state.history_oldest);
+    row.reason(StatusColumn::history_error, state.history_error, readable);
+    row.time(StatusColumn::history_error_at, state.history_error_at);
+    row.text(StatusColumn::publications, state.publications);
     row.time(StatusColumn::stats_since, state.stats_since);
 }
 

@@ -6,6 +6,7 @@
 #include "pgglue/cpu_time.hpp"
 #include "pgglue/exporter_database.hpp"
 #include "pgglue/guc.hpp"
+#include "pgglue/history_notices.hpp"
 #include "pgglue/history_schema.hpp"
 #include "pgglue/install.hpp"
 #include "pgglue/shmem.hpp"
@@ -35,6 +36,7 @@ void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool rea
     const Node* statement = pstmt->utilityStmt;
     const bool moves = IsA(statement, AlterObjectSchemaStmt) && moves_extension(statement);
     const List* apart = moves ? take_members_out() : NIL;
+    const int64 dropped = IsA(statement, DropStmt) ? history_to_be_dropped(statement) : 0;
     if (prev_process_utility)
         prev_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                              completion);
@@ -42,6 +44,7 @@ void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool rea
         standard_ProcessUtility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                                 completion);
     if (apart != NIL) give_members_back(apart);
+    if (dropped > 0) report_dropped_history(dropped);
 }
 
 bool concerns_extension(const Node* statement) {
@@ -90,6 +93,7 @@ int64 utility_rows(const QueryCompletion* completion) {
                                                 DestReceiver* dest, QueryCompletion* completion) {
     const Node* statement = pstmt->utilityStmt;
     const volatile bool creates_extension = is_our_extension(statement);  // over PG_TRY
+    const volatile bool creates_anew = creates_extension && IsA(statement, CreateExtensionStmt);
     const bool tracked = pgsm_track_utility && tracks_level(nesting_level);
     const int64 queryid = tracked || nesting_level == 0 ? utility_queryid(pstmt, query_string) : 0;
     note_executed(queryid);
@@ -149,7 +153,10 @@ int64 utility_rows(const QueryCompletion* completion) {
         if (text.text.data() != nullptr) execution.text = &text;
         record_execution(execution);
     }
-    if (creates_extension && store_ready()) note_extension_created();
+    if (creates_extension && store_ready()) {
+        note_extension_created();
+        if (creates_anew) advise_creator();
+    }
 }
 
 extern "C" void pgsm_ProcessUtility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,

@@ -168,7 +168,11 @@ CREATE FUNCTION pg_stat_monitor_status_internal(
     OUT statements_lost bigint,
     OUT calls_lost bigint,
     OUT lost_reason text,
-    OUT export_database oid,
+    OUT calls_without_room bigint,
+    OUT calls_without_memory bigint,
+    OUT standby_buckets_dropped bigint,
+    OUT standby_calls_dropped bigint,
+    OUT export_database text,
     OUT last_export_at timestamp with time zone,
     OUT last_export_rows bigint,
     OUT last_export_ms double precision,
@@ -176,6 +180,11 @@ CREATE FUNCTION pg_stat_monitor_status_internal(
     OUT export_failures bigint,
     OUT last_error text,
     OUT last_error_at timestamp with time zone,
+    OUT history_bytes bigint,
+    OUT history_oldest timestamp with time zone,
+    OUT history_error text,
+    OUT history_error_at timestamp with time zone,
+    OUT publications text,
     OUT stats_since timestamp with time zone
 )
 RETURNS record
@@ -203,6 +212,10 @@ CREATE VIEW pg_stat_monitor_status AS SELECT
     statements_lost,
     calls_lost,
     lost_reason,
+    calls_without_room,
+    calls_without_memory,
+    standby_buckets_dropped,
+    standby_calls_dropped,
     export_database,
     last_export_at,
     last_export_rows,
@@ -211,6 +224,11 @@ CREATE VIEW pg_stat_monitor_status AS SELECT
     export_failures,
     last_error,
     last_error_at,
+    history_bytes,
+    history_oldest,
+    history_error,
+    history_error_at,
+    publications,
     stats_since
 FROM pg_stat_monitor_status_internal();
 
@@ -535,7 +553,7 @@ DECLARE
     history CONSTANT regclass := (home || '.pg_stat_monitor')::regclass;
     owner CONSTANT oid := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = history);
     shape CONSTANT integer := CASE WHEN major >= 18 THEN 74 WHEN major >= 17 THEN 71 ELSE 65 END;
-    other_database oid;
+    other_database text;
     has_columns integer;
     path text;
     command text;
@@ -953,10 +971,9 @@ $function$, '@home@', home);
 
     EXECUTE format('SELECT export_database FROM %s.pg_stat_monitor_status_internal()', home)
     INTO other_database;
-    IF other_database <> (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()) THEN
+    IF other_database <> current_database()::text THEN
         RAISE WARNING 'ended buckets leave this database''s pg_stat_monitor when they are exported'
-            USING DETAIL = format('They are exported into database "%s".',
-                      (SELECT d.datname FROM pg_database AS d WHERE d.oid = other_database)),
+            USING DETAIL = format('They are exported into database "%s".', other_database),
                   HINT = 'Let tools of 2.3 connect to that database, or set '
                          'pg_stat_monitor.pgsm_export_database to this one.';
     END IF;
@@ -1003,8 +1020,8 @@ COMMENT ON FOREIGN TABLE pg_stat_monitor_live IS 'Statistics in shared memory, n
 COMMENT ON TABLE pg_stat_monitor_default IS 'Exported statistics that no other partition takes.';
 COMMENT ON VIEW pg_stat_monitor_status IS 'How full the memory is, what was lost, what the exporter does.';
 COMMENT ON COLUMN pg_stat_monitor_status.version IS 'Version of the library.';
-COMMENT ON COLUMN pg_stat_monitor_status.state IS 'What the exporter is doing.';
-COMMENT ON COLUMN pg_stat_monitor_status.reason IS 'Why it is in that state; masked without pg_read_all_stats.';
+COMMENT ON COLUMN pg_stat_monitor_status.state IS 'What the exporter is doing: ok, exporting, failing, disabled, no database, not started; on a standby: standby.';
+COMMENT ON COLUMN pg_stat_monitor_status.reason IS 'Why it is neither ok nor exporting; masked without pg_read_all_stats.';
 COMMENT ON COLUMN pg_stat_monitor_status.running_bucket IS 'Number of the running bucket.';
 COMMENT ON COLUMN pg_stat_monitor_status.running_bucket_start IS 'Start of the running bucket.';
 COMMENT ON COLUMN pg_stat_monitor_status.ended_buckets IS 'Ended buckets in memory that are not exported yet.';
@@ -1016,25 +1033,34 @@ COMMENT ON COLUMN pg_stat_monitor_status.text_bytes_used IS 'Memory for texts in
 COMMENT ON COLUMN pg_stat_monitor_status.texts IS 'Texts in memory.';
 COMMENT ON COLUMN pg_stat_monitor_status.entries_evicted IS 'Entries that were added to a residual row to make room.';
 COMMENT ON COLUMN pg_stat_monitor_status.samples_folded IS 'Executions that went into a residual row at once because there was no room.';
-COMMENT ON COLUMN pg_stat_monitor_status.texts_missing IS 'Entries whose text found no room.';
+COMMENT ON COLUMN pg_stat_monitor_status.texts_missing IS 'Entries without one of their texts, which found no room or could not be made.';
 COMMENT ON COLUMN pg_stat_monitor_status.cells_lost IS 'Executions that resp_calls does not show because there was no room for its counters.';
-COMMENT ON COLUMN pg_stat_monitor_status.buckets_lost IS 'Buckets that were given up before they were exported.';
+COMMENT ON COLUMN pg_stat_monitor_status.buckets_lost IS 'Buckets that should have been stored and were given up for the memory they were in.';
 COMMENT ON COLUMN pg_stat_monitor_status.statements_lost IS 'Statements in those buckets.';
 COMMENT ON COLUMN pg_stat_monitor_status.calls_lost IS 'Executions in those buckets.';
 COMMENT ON COLUMN pg_stat_monitor_status.lost_reason IS 'Why the last bucket was given up; masked without pg_read_all_stats.';
+COMMENT ON COLUMN pg_stat_monitor_status.calls_without_room IS 'Executions that not even a residual row had room for.';
+COMMENT ON COLUMN pg_stat_monitor_status.calls_without_memory IS 'Executions that could not be measured because their session had no memory.';
+COMMENT ON COLUMN pg_stat_monitor_status.standby_buckets_dropped IS 'Buckets that were given up on a standby. It stores nothing, so they are no loss.';
+COMMENT ON COLUMN pg_stat_monitor_status.standby_calls_dropped IS 'Executions in those buckets.';
 COMMENT ON COLUMN pg_stat_monitor_status.export_database IS 'Database that the exporter works in.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_export_at IS 'When the last export was committed.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_export_rows IS 'Rows that it wrote.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_export_ms IS 'Milliseconds that it took.';
 COMMENT ON COLUMN pg_stat_monitor_status.exports IS 'Exports that were committed.';
 COMMENT ON COLUMN pg_stat_monitor_status.export_failures IS 'Exports that failed.';
-COMMENT ON COLUMN pg_stat_monitor_status.last_error IS 'Message of the last failure; masked without pg_read_all_stats.';
+COMMENT ON COLUMN pg_stat_monitor_status.last_error IS 'Message of the last export that failed; masked without pg_read_all_stats. Whether that is over says state.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_error_at IS 'When that was.';
+COMMENT ON COLUMN pg_stat_monitor_status.history_bytes IS 'Bytes on disk of what is stored, as it was after the last export by the exporter.';
+COMMENT ON COLUMN pg_stat_monitor_status.history_oldest IS 'When the oldest stored row was exported, as it was then.';
+COMMENT ON COLUMN pg_stat_monitor_status.history_error IS 'What keeps days from being made, merged or dropped, as long as it does; masked without pg_read_all_stats.';
+COMMENT ON COLUMN pg_stat_monitor_status.history_error_at IS 'When that happened last.';
+COMMENT ON COLUMN pg_stat_monitor_status.publications IS 'Publications that take the history along without naming it. A subscriber without its tables stops.';
 COMMENT ON COLUMN pg_stat_monitor_status.stats_since IS 'Since when these figures are counted.';
 COMMENT ON FUNCTION pg_stat_monitor_export() IS
     'Ends the running bucket, exports every ended one, and returns the number of rows written.';
 COMMENT ON FUNCTION pg_stat_monitor_reset() IS
-    'Empties pg_stat_monitor: memory, and history of this database.';
+    'Empties pg_stat_monitor: memory, and history of this database. What pg_stat_monitor_status counts, losses included, starts from zero.';
 COMMENT ON FUNCTION pg_stat_monitor_version() IS 'Version of the library.';
 COMMENT ON FUNCTION pg_stat_monitor_internal(boolean) IS
     'Statistics in shared memory, with the columns of 2.3.';

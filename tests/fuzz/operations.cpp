@@ -14,6 +14,10 @@ std::int64_t calls_of(Store store, const Bucket& bucket) {
     return calls;
 }
 
+std::int64_t gone(const Usage& usage) {
+    return static_cast<std::int64_t>(usage.calls_lost + usage.calls_without_room);
+}
+
 struct Run {
     Memory memory{small_config()};
     std::int64_t now = kStart;
@@ -56,7 +60,7 @@ struct Run {
             if (b != 0) break;
             for (std::uint32_t i = 0; i < store.header().buckets; ++i)
                 if (!store.bucket(i).exported) forgotten += calls_of(store, store.bucket(i));
-            forgotten += static_cast<std::int64_t>(store.header().usage.calls_lost);
+            forgotten += gone(store.header().usage);
             reset(store, now);
         }
     }
@@ -67,7 +71,7 @@ struct Run {
         std::int64_t shown = 0;
         for (std::uint32_t i = 0; i < store.header().buckets; ++i)
             if (!store.bucket(i).exported) shown += calls_of(store, store.bucket(i));
-        const auto lost = static_cast<std::int64_t>(store.header().usage.calls_lost);
+        const std::int64_t lost = gone(store.header().usage);
         if (shown + exported + forgotten + lost != recorded) __builtin_trap();
     }
 };

@@ -44,7 +44,7 @@ def sums(connection, where=""):
 
 
 def calls_lost(connection):
-    return int(connection.run("SELECT calls_lost FROM pg_stat_monitor_status")[1][0][0])
+    return int(connection.run("SELECT calls_lost + calls_without_room + calls_without_memory FROM pg_stat_monitor_status")[1][0][0])
 
 
 class Findings:

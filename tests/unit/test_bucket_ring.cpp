@@ -111,6 +111,22 @@ TEST_CASE("ring: what is too much is given up, oldest first, and counted") {
     CHECK(own.header().usage.calls_lost == 3);
 }
 
+TEST_CASE("ring: where nothing is stored, what is given up is no loss, and counted apart") {
+    OwnStore own(default_config());
+    const Store store = own.store;
+    own.header().stores_nothing = true;
+    for (int i = 1; i <= 3; ++i) fill_and_rotate(store, kAligned + i * kMinute, 1);
+    CHECK(own.header().usage.buckets_dropped == 2);
+    CHECK(own.header().usage.calls_dropped == 2);
+    CHECK(own.header().usage.buckets_lost == 0);
+    CHECK(own.header().usage.statements_lost == 0);
+    CHECK(own.header().usage.calls_lost == 0);
+    own.header().stores_nothing = false;
+    fill_and_rotate(store, kAligned + 4 * kMinute, 1);
+    CHECK(own.header().usage.buckets_dropped == 2);
+    CHECK(own.header().usage.buckets_lost == 1);
+}
+
 TEST_CASE("ring: buckets that are exported do not count as waiting, and are no loss") {
     OwnStore own(default_config());
     const Store store = own.store;

@@ -165,7 +165,7 @@ TEST_CASE("evict: there is always something left to evict, however many owners t
     sample.jit.jit_functions = 1;
     for (std::uint32_t i = 0; i < 5000; ++i)
         REQUIRE(record_now(store, statement(i, 10 + i % 1000), sample, i % 22) == Status::kOk);
-    CHECK(own.header().usage.calls_lost == 0);
+    CHECK(own.header().usage.calls_without_room == 0);
     CHECK(own.header().usage.samples_folded == 0);
     CHECK(store.running().residuals < 16);
     CHECK(store.running().entries - store.running().residuals > 10);
@@ -219,7 +219,7 @@ TEST_CASE("evict: no room even for a residual entry: the loss is counted") {
     while (take_block(store, bucket, 8) != 0) {
     }
     CHECK(record_now(store, statement(1), execution(1)) == Status::kLost);
-    CHECK(own.header().usage.calls_lost == 1);
+    CHECK(own.header().usage.calls_without_room == 1);
     CHECK(bucket.entries == 0);
     CHECK(sums_of(store).counters.hot.exec.count == 0);
 }
@@ -239,7 +239,7 @@ TEST_CASE("evict: where there is a residual entry but no room, samples go into i
     needs_part.io.wal_bytes = 1;
     CHECK(record_now(store, statement(4, 10), needs_part) == Status::kLost);
     CHECK(own.header().usage.samples_folded == 2);
-    CHECK(own.header().usage.calls_lost == 1);
+    CHECK(own.header().usage.calls_without_room == 1);
     CHECK(sums_of(store).counters.hot.exec.count == 3);
     CHECK(sums_of(store).cell_sum() == 3);
 }

@@ -123,7 +123,7 @@ TEST_CASE("import: a smaller store folds, and every sum stays what it was, bucke
         StoreConfig smaller = config_of(kilobytes * 1024, 16 * 1024);
         Imported now(old.store, smaller);
         CHECK(now.own.header().usage.entries_evicted > old.header().usage.entries_evicted);
-        CHECK(now.own.header().usage.calls_lost == 0);
+        CHECK(now.own.header().usage.calls_without_room == 0);
         CHECK(now.own.header().usage.statements_lost == 0);
         CHECK(now.own.header().usage.buckets_lost == 0);
         REQUIRE(now.own.header().buckets == 4);
@@ -191,7 +191,7 @@ TEST_CASE("import: buckets that find no slot are folded into the oldest that doe
     CHECK(now.own.header().buckets < now.own.header().ring_slots);
     CHECK(now.own.header().buckets < 119);
     CHECK(now.own.store.running().number == old.store.running().number);
-    CHECK(now.own.header().usage.calls_lost == 0);
+    CHECK(now.own.header().usage.calls_without_room == 0);
     // The next bucket costs none of them.
     rotate(now.own.store, old.header().last_start_us + kMinute, UINT32_MAX);
     CHECK(sums_of(now.own.store).counters.hot.exec.count == before.counters.hot.exec.count);
@@ -241,8 +241,8 @@ TEST_CASE("import: many owners in hardly any room: what has a residual entry is 
     }
     Imported now(old.store, config_of(64 * 1024, 16 * 1024));
     const Usage& usage = now.own.header().usage;
-    CHECK(sums_of(now.own.store).counters.hot.exec.count + static_cast<std::int64_t>(usage.calls_lost) ==
+    CHECK(sums_of(now.own.store).counters.hot.exec.count + static_cast<std::int64_t>(usage.calls_without_room) ==
           calls);
-    CHECK(usage.calls_lost == 0);
+    CHECK(usage.calls_without_room == 0);
     now.use();
 }

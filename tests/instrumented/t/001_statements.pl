@@ -68,7 +68,7 @@ sub walk
     my ($sql, $expected, $executions, $error) = @{ $kinds{$kind} };
     my $user = 'victim' . ++$walks;
     ask($node, "CREATE ROLE $user SUPERUSER LOGIN");
-    my $lost = ask($node, 'SELECT calls_lost FROM pg_stat_monitor_status');
+    my $lost = ask($node, 'SELECT calls_without_memory FROM pg_stat_monitor_status');
     my ($runs, $fired, %sites, @wrong) = (0, 'yes');
     while ($fired ne '' && $runs + $BATCH <= $TABLES)
     {
@@ -107,7 +107,7 @@ sub walk
     is(join("\n", @wrong), '', "$name, and the statement did what it does");
     # A statement of which the beginning was missed counts as lost, though an error may have ended it.
     my $shown = ask($node, "SELECT sum(calls) FROM pg_stat_monitor WHERE userid = '$user'::regrole");
-    $lost = ask($node, 'SELECT calls_lost FROM pg_stat_monitor_status') - $lost;
+    $lost = ask($node, 'SELECT calls_without_memory FROM pg_stat_monitor_status') - $lost;
     my $ran = $runs * ($executions + 1);
     $ran = $runs * 2 if $state eq '57014';    # a cancelled one is one error
     ok($shown <= $runs * ($executions + 1) && $shown + $lost >= $ran && $lost <= 3,

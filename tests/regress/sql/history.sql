@@ -30,7 +30,9 @@ SELECT replace(name, 'pg_stat_monitor.', '') AS name, current_setting(name) AS v
 FROM pg_settings WHERE name LIKE 'pg\_stat\_monitor.pgsm\_history%' ORDER BY name COLLATE "C";
 
 -- A schema of the name that days are made in, but not ours, is left alone.
+SET client_min_messages = warning;
 DROP EXTENSION pg_stat_monitor;
+RESET client_min_messages;
 CREATE SCHEMA pgsm_history;
 CREATE EXTENSION pg_stat_monitor;
 SELECT count(*) FROM pg_stat_monitor_default;

@@ -121,6 +121,8 @@ FROM unnest(ARRAY['a', 'the PIN is 4710', 'the PIN is 4711', 'the PIN is 4711x',
 RESET ROLE;
 DROP VIEW over_tree, over_arms;
 DROP FUNCTION peek(), noise(integer), estimate(text);
+SET client_min_messages = warning;
 DROP EXTENSION pg_stat_monitor;
+RESET client_min_messages;
 DROP OWNED BY regress_pgsm_victim, regress_pgsm_data, regress_pgsm_app;
 DROP ROLE regress_pgsm_victim, regress_pgsm_data, regress_pgsm_app;

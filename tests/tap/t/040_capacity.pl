@@ -67,11 +67,15 @@ cmp_ok(ask($node, "select count(*) from pg_stat_monitor where query = 'Query str
 cmp_ok(ask($node, 'select sum(calls) from pg_stat_monitor') - $before, '>=', 600, 'and counted');
 $node->stop;
 
-# Buckets: where nothing can be exported, the oldest gives way.
+# Buckets: where nothing can be exported, all wait as long as there is room, then the oldest gives way.
 $node = monitored_node('buckets', $NO_EXPORTER . "pg_stat_monitor.pgsm_bucket_time = 1\n"
-        . "pg_stat_monitor.pgsm_max_buckets = 1\n");
-ok($node->poll_query_until('postgres', 'select buckets_lost > 1 and statements_lost > 1 and calls_lost > 1 '
-            . 'from pg_stat_monitor_status'), 'buckets that were given up are counted, with what was in them');
+        . "pg_stat_monitor.pgsm_max = '1MB'\npg_stat_monitor.pgsm_max_buckets = 1\n");
+ok($node->poll_query_until('postgres', 'select ended_buckets > 3 from pg_stat_monitor_status'), 'buckets wait');
+is(status($node, 'buckets_lost || coalesce(lost_reason, $$$$)'), '0', 'and none is given up for their number');
+ask($node, 'CREATE TABLE wide (' . join(', ', map { "c$_ integer" } 0 .. 16) . ')');
+my $many = join('', map { statement($_) } 1 .. 4000);
+ok(waits(sub { ask($node, $many); status($node, 'buckets_lost > 1 and statements_lost > 1 and calls_lost > 1') eq 't' }),
+    'buckets that were given up are counted, with what was in them');
 is(status($node, "lost_reason <> ''"), 't', 'and the status says why');
 $node->stop;
 

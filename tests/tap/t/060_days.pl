@@ -94,7 +94,7 @@ my $eighth = ask($node, 'SELECT ' . table(-8));
 ask($node, "CREATE VIEW depends AS SELECT calls FROM $eighth");
 ask($node, "ALTER SYSTEM SET pg_stat_monitor.pgsm_history_retention = '5d'; SELECT pg_reload_conf()");
 becomes('SELECT NOT ' . there(-7), 'a younger day is dropped');
-becomes("SELECT last_error LIKE 'history: cannot drop table $eighth %' AND state = 'idle' FROM pg_stat_monitor_status",
+becomes("SELECT history_error LIKE 'cannot drop table $eighth %' AND state = 'ok' FROM pg_stat_monitor_status",
     'the status says what is in the way, and the export goes on');
 is(ask($node, "SELECT count(*) FROM $OWN AND c.oid = '$eighth'::regclass"), 1, 'the day is still a member');
 ask($node, 'DROP VIEW depends');
@@ -122,7 +122,7 @@ ask($node, 'ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO regress_reader');
 my $blocker = $node->background_psql('postgres');
 $blocker->query_safe('BEGIN; SELECT count(*) FROM pg_stat_monitor');
 ask($node, fed(-6, 7));
-becomes("SELECT last_error LIKE 'history:%lock timeout%' FROM pg_stat_monitor_status", 'an open reader is not waited for');
+becomes("SELECT history_error LIKE '%lock timeout%' FROM pg_stat_monitor_status", 'an open reader is not waited for');
 my ($exports) = ask($node, 'SELECT exports FROM pg_stat_monitor_status');
 becomes("SELECT exports > $exports + 1 FROM pg_stat_monitor_status", 'exports go on meanwhile');
 $blocker->query_safe('COMMIT');

@@ -168,5 +168,5 @@ setting('max_size', $limit);
 becomes("SELECT count(*) = 0 FROM pg_stat_monitor WHERE query = 'big'", 'the day goes');
 becomes("SELECT ($SIDE) IS NULL", 'and what was made of it');
 $hold->quit;
-is(ask($node, 'SELECT coalesce(last_error, $$none$$) FROM pg_stat_monitor_status'), 'none', 'no error');
+is(ask($node, 'SELECT coalesce(last_error, history_error, $$none$$) FROM pg_stat_monitor_status'), 'none', 'no error');
 done_testing();

@@ -98,6 +98,6 @@ ask($node, 'ANALYZE pg_stat_monitor');
 is(ask($node, $KEPT), $analysed, 'the hours that took its place have no others');
 is(ask($node, "SELECT count(*) FROM pg_attribute WHERE attrelid IN ($OURS) AND attname = 'query' AND attstattarget <> 0 "
         . "AND attrelid <> 'pg_stat_monitor_status'::regclass"), 0, 'and will have none');
-is(ask($node, 'SELECT coalesce(last_error, $$none$$) FROM pg_stat_monitor_status'), 'none', 'no error');
+is(ask($node, 'SELECT coalesce(last_error, history_error, $$none$$) FROM pg_stat_monitor_status'), 'none', 'no error');
 $node->stop;
 done_testing();
