@@ -1157,8 +1157,8 @@ COMMENT ON COLUMN pg_stat_monitor_status.exports IS 'Exports that were committed
 COMMENT ON COLUMN pg_stat_monitor_status.export_failures IS 'Exports that failed.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_error IS 'Message of the last export that failed; masked without pg_read_all_stats. Whether that is over says state.';
 COMMENT ON COLUMN pg_stat_monitor_status.last_error_at IS 'When that was.';
-COMMENT ON COLUMN pg_stat_monitor_status.history_bytes IS 'Size on disk of what is stored, as it was after the last export by the exporter.';
-COMMENT ON COLUMN pg_stat_monitor_status.history_oldest IS 'exported_at of the oldest stored row, as it was then.';
+COMMENT ON COLUMN pg_stat_monitor_status.history_bytes IS 'Bytes on disk of what is stored, as it was after the last export by the exporter.';
+COMMENT ON COLUMN pg_stat_monitor_status.history_oldest IS 'When the oldest stored row was exported, as it was then.';
 COMMENT ON COLUMN pg_stat_monitor_status.history_error IS 'What keeps days from being made, merged or dropped, as long as it does; masked without pg_read_all_stats.';
 COMMENT ON COLUMN pg_stat_monitor_status.history_error_at IS 'When that happened last.';
 COMMENT ON COLUMN pg_stat_monitor_status.publications IS 'Publications that take the history along without naming it. A subscriber without its tables stops.';
