@@ -81,6 +81,7 @@ bool passes_on(int level, int sqlerrcode) {
 /// catches it sees the same SQLSTATE; its message is gone. The kept block is there so that this does not happen.
 [[noreturn]] void raise_again(int sqlerrcode) {
     FlushErrorState();
+    if (!store_lock_held()) count_lost_call();
     ereport(ERROR, (errcode(sqlerrcode), errmsg("out of memory while an error was handled")));
     pg_unreachable();
 }
