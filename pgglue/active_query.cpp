@@ -97,13 +97,13 @@ extern "C" void forget_at_transaction_end(XactEvent event, void*) {
 
 void watch_transactions(void*) { RegisterXactCallback(forget_at_transaction_end, nullptr); }
 
+}  // namespace
+
 void count_lost_call() {
     lock_store_exclusive();
     store().header().usage.calls_without_memory += 1;
     unlock_store();
 }
-
-}  // namespace
 
 ActiveQuery* start_query(QueryDesc* query_desc) {
     MemoryContext context = query_desc->estate->es_query_cxt;

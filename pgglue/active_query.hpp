@@ -36,6 +36,9 @@ struct ActiveQuery {
 /// not tracked, or another user's.
 const ParentText* current_parent(Oid userid, ParentText& parent);
 
+/// For an execution that there is no memory to measure. Takes the store lock.
+void count_lost_call();
+
 /// Head of the list of all that are active.
 extern PGSM_OWN ActiveQuery* newest_query;
 

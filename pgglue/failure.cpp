@@ -77,6 +77,15 @@ bool passes_on(int level, int sqlerrcode) {
     return false;
 }
 
+/// The error that is handled now is another one, that there was no memory for a copy: the first one goes on. Whoever
+/// catches it sees the same SQLSTATE; its message is gone. The kept block is there so that this does not happen.
+[[noreturn]] void raise_again(int sqlerrcode) {
+    FlushErrorState();
+    if (!store_lock_held()) count_lost_call();
+    ereport(ERROR, (errcode(sqlerrcode), errmsg("out of memory while an error was handled")));
+    pg_unreachable();
+}
+
 /// Makes texts and message of the nested statement that has failed. Not for lack of memory: that error is not
 /// copied.
 void make_texts(Execution& execution, int sqlerrcode) {
@@ -89,7 +98,12 @@ void make_texts(Execution& execution, int sqlerrcode) {
     nested.message = {};
     constexpr size_t kCap = kMessageBytes + 16;
     char* out = static_cast<char*>(MemoryContextAllocExtended(failure_memory, kCap, MCXT_ALLOC_NO_OOM));
-    const ErrorData* error = out != nullptr && sqlerrcode != ERRCODE_OUT_OF_MEMORY ? copy_error() : nullptr;
+    const bool copied = out != nullptr && sqlerrcode != ERRCODE_OUT_OF_MEMORY;
+    const ErrorData* error = copied ? copy_error() : nullptr;
+    if (copied && error == nullptr) {
+        MemoryContextSwitchTo(old);
+        raise_again(sqlerrcode);
+    }
     // What a function raises may have been handed to it by any of the statements around.
     if (error != nullptr && is_written_by_users(error))
         nested.message = "...";

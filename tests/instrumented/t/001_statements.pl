@@ -37,7 +37,7 @@ my %kinds = (
     'a cursor' => [ 'BEGIN; DECLARE c CURSOR FOR SELECT a FROM t%d ORDER BY 1; FETCH 2 FROM c; COMMIT', "1\n2",
         $node->pg_version >= 18 ? 5 : 4 ],    # 18 gives the query of a cursor an id
     'an exception' => [ 'DO $$ BEGIN PERFORM 1 / (SELECT 0 FROM t%d LIMIT 1); EXCEPTION WHEN '
-          . 'division_by_zero THEN NULL; END $$', '', 1 ],
+          . 'division_by_zero THEN NULL; END $$', '', 2 ],    # the error that is caught has a row
     'an error' => [ 'SELECT a / 0 FROM t%d', '', 1, 'division by zero' ],
     'a syntax error' => [ "SELECT 'x' FROMM t%d", '', 1, 'syntax error' ],
     'an error in a block' => [ 'BEGIN; SELECT a / 0 FROM t%d; ROLLBACK', '', 3, 'division by zero' ],
