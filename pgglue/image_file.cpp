@@ -241,8 +241,13 @@ bool shut_down_cleanly() {
 bool write_store(FILE* file) {
     const SharedState& state = shared();
     FileHead head{};
-    head.totals = {state.stats_since,    state.last_export_at, state.last_export_rows,
-                   state.last_export_ms, state.exports,        state.export_failures, {}};
+    head.totals = {state.stats_since,
+                   state.last_export_at,
+                   state.last_export_rows,
+                   state.last_export_ms,
+                   state.exports,
+                   state.export_failures,
+                   {}};
     strlcpy(head.totals.lost_reason, state.lost_reason, sizeof(head.totals.lost_reason));
     head.image = core::image_head(store());
     head.crc = head_crc(head);
