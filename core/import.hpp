@@ -14,7 +14,8 @@
 namespace pgsm::core {
 
 /// Fills `to`, which has just been made, with what `from` holds; `from` is a store that store_check() says is
-/// one and in which no merge is under way, and is only read. Exported buckets stay behind. The running bucket runs on, by the end that it had.
+/// one and in which no merge is under way, and is only read. Exported buckets stay behind. The running bucket
+/// runs on, by the end that it had.
 void import_store(Store from, Store to) noexcept;
 
 }  // namespace pgsm::core
