@@ -169,10 +169,10 @@ bool merge_oldest(Store store) noexcept {
         const Bucket& bucket = store.bucket(i);
         return waits(bucket) && bucket.stamp == 0 && bucket.settled == 0 && bucket.entries != 0;
     };
-    // Neighbours alone, so that no bucket's time lies within another's; what is stored already is in nobody's way.
+    // What is stored or being exported is in nobody's way; what is still being merged is, so that times stay in order.
     const auto next_waiting = [store, &header](std::uint32_t i) noexcept {
         do ++i;
-        while (i + 1 < header.buckets && !waits(store.bucket(i)));
+        while (i + 1 < header.buckets && (!waits(store.bucket(i)) || store.bucket(i).stamp != 0));
         return i;
     };
     std::uint32_t older = 0;

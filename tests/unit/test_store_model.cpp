@@ -231,7 +231,7 @@ private:
         default:
             break;
         }
-        if (!chance(8)) return;
+        if (!chance(outage ? 80 : 8)) return;
         seen.entries_evicted += usage().entries_evicted;
         seen.buckets_lost += usage().buckets_lost;
         seen.texts_missing += usage().texts_missing;
@@ -338,7 +338,7 @@ TEST_CASE("store: random operations keep every sum") {
         CHECK(run.seen.cells_lost == 0);
     }
     SUBCASE("no export for a long time, memory full, cells that do not fit into an entry") {
-        Run run(config_of(900 * 1024, 64 * 1024, 52), 7, 30, 9);
+        Run run(config_of(900 * 1024, 64 * 1024, 52), 7, 10, 3);
         run.outage = true;
         run.operations(300'000);
         CHECK(run.merged_buckets > 10);
