@@ -3,7 +3,7 @@
 # program, which attaches to shared memory by itself. Then builds the library for that server and tries it there: it
 # starts, records, exports, restarts with what it had in memory, and survives the crash of a process. PG_MAJOR chooses
 # the major (default: pg_config's); its sources are Debian's (see postgres_source.sh). What is built stays in WORK_DIR
-# (default /var/tmp/pg_stat_monitor-exec-backend, 300 MB), so that it takes minutes only once; rm -r removes it.
+# (default /var/tmp/pg_stat_monitor-exec-backend, 250 MB), so that it takes minutes only once; rm -r removes it.
 set -euo pipefail
 
 source_dir=$(cd "$(dirname "$0")/.." && pwd)

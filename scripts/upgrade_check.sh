@@ -1,6 +1,6 @@
 #!/bin/bash
 # upgrade_check.sh [OLD_SUITE NEW_SUITE] pg_upgrade with history, from the PostgreSQL of one Debian release to that of another
-# (default: bookworm trixie, 15 to 17), both in one root file system, MATRIX_DIR/upgrade-OLD_SUITE-NEW_SUITE (1.9 GB, made
+# (default: bookworm trixie, 15 to 17), both in one root file system, MATRIX_DIR/upgrade-OLD_SUITE-NEW_SUITE (2.8 GB, made
 # once). What is tried: tests/upgrade/run. Half a minute, and ten the first time.
 set -euo pipefail
 
