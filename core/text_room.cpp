@@ -172,7 +172,8 @@ bool make_room(Store store, const Entry& entry, double weight, std::uint64_t byt
             for (const Ref text : takeable(store, victim)) text_take_back(store.base, text);
             floor = std::max(floor, static_cast<float>(core::weight(victim)));
         });
-        each_victim(store, request, victims, [&](Entry& victim) noexcept { take_texts(store, victim); });
+        const auto take = [&](Entry& victim) noexcept { take_texts(store, victim); };
+        each_victim(store, request, victims, take);
     }
     // Who asks next must weigh more by a half where there was not enough: so this is not asked often.
     if (victims.bytes < wanted) floor = std::max(floor, static_cast<float>(weight * 1.5));

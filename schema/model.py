@@ -119,7 +119,7 @@ class Spec:
     @property
     def texts(self) -> list:
         """Those whose values can be long."""
-        return [c for c in self.columns if c.cpp in ("text", "text_list", "cells")]
+        return [c for c in self.columns if c.cpp in ("text", "text_list", "cells", "sqlstate")]
 
     @property
     def late(self) -> list:

@@ -248,7 +248,7 @@ class Drift(Tree):
         one, other = self.block("wal_records"), self.block("wal_fpi")
         for changed in (original.replace(one, "@").replace(other, one).replace("@", other),
                         original.replace("name: wal_records", "name: wal_entries"),
-                        original.replace(one, one.replace("unit: ", "unit: other "))):
+                        original.replace(one, one.replace("unit: records", "unit: count"))):
             self.assertNotEqual(changed, original)
             self.spec.write_text(changed, encoding="utf-8")
             found = self.fingerprint()

@@ -20,7 +20,7 @@ STATES = {
     "WARNING": "01000", "null_value_not_allowed": "22004", "undefined_object": "42704",
     "insufficient_privilege": "42501", "ERRCODE_INSUFFICIENT_PRIVILEGE": "42501",
     "ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED": "39P01", "duplicate_schema": "42P06", "ERRCODE_T_R_SERIALIZATION_FAILURE": "40001",
-    "ERRCODE_CONFIGURATION_LIMIT_EXCEEDED": "53400", "ERRCODE_WARNING": "01000",
+    "sqlerrcode": "its own", "ERRCODE_CONFIGURATION_LIMIT_EXCEEDED": "53400", "ERRCODE_WARNING": "01000",
 }
 
 
