@@ -59,11 +59,17 @@ Threshold find_threshold(Store store, const Bucket& bucket, Movable movable, std
 }
 
 /// How many entries evict() can move of those that it looks at.
-std::uint32_t count_movable(Store store, const Bucket& bucket, Movable movable) noexcept {
-    std::uint32_t count = 0;
+struct MovableCount {
+    std::uint32_t executions, errors;
+};
+MovableCount count_movable(Store store, const Bucket& bucket, const Entry* keep) noexcept {
+    MovableCount count{0, 0};
     std::uint32_t left = kWindow;
-    for (Ref at = bucket.first_entry; at != 0 && left != 0; at = store.entry(at)->list_next, --left)
-        count += movable.has(*store.entry(at));
+    for (Ref at = bucket.first_entry; at != 0 && left != 0; at = store.entry(at)->list_next, --left) {
+        const Entry& entry = *store.entry(at);
+        if (is_residual(entry) || &entry == keep) continue;
+        ++(is_error(entry) ? count.errors : count.executions);
+    }
     return count;
 }
 
@@ -119,11 +125,10 @@ void free_entry(Store store, Bucket* bucket, Entry& entry) noexcept {
 }
 
 bool evict(Store store, Bucket& bucket, const Entry* keep) noexcept {
-    constexpr std::uint32_t kShare = 16;
+    constexpr std::uint32_t kShare = 64;
     constexpr std::uint32_t kErrorsShare = 8;
     Header& header = store.header();
-    const std::uint32_t executions = count_movable(store, bucket, {keep, false});
-    const std::uint32_t errors = count_movable(store, bucket, {keep, true});
+    const auto [executions, errors] = count_movable(store, bucket, keep);
     if (executions + errors == 0) return false;
     const Movable movable{keep, executions == 0 || errors > (executions + errors) / kErrorsShare};
 

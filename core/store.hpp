@@ -89,7 +89,7 @@ static_assert(ShmemPod<TextRation>);
 /// Changes to entries of the running bucket that whoever copies it in pieces has to know of: which entries have
 /// left it, and which got other notes. Store lock, exclusive to write.
 struct Changes {
-    static constexpr std::uint32_t kKept = 1024;  ///< as many as four times evict() makes
+    static constexpr std::uint32_t kKept = 512;  ///< as many as eight times evict() makes
     static constexpr Ref kGone = Ref{1} << 31;    ///< entries lie below 16 GB
     struct Change {
         Ref entry;          ///< with kGone: it has left, and its block may be anything
@@ -219,7 +219,7 @@ inline bool texts_due(Store store, const Entry& entry) noexcept {
 
 // evict.cpp
 
-/// Moves entries of least weight of the running bucket into residual entries: about one in sixteen of the
+/// Moves entries of least weight of the running bucket into residual entries: about one in 64 of the
 /// executions, or of the errors and warnings where those are more than an eighth of all. So neither takes the
 /// other's room. False when nothing could be moved. `keep` stays. Lock: exclusive.
 bool evict(Store store, Bucket& bucket, const Entry* keep) noexcept;

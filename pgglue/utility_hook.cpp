@@ -32,24 +32,46 @@ bool is_run_by_itself(const Node* statement) {
     return IsA(statement, ExecuteStmt) || IsA(statement, PrepareStmt) || IsA(statement, DeallocateStmt);
 }
 
-void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
-                          ProcessUtilityContext context, ParamListInfo params, QueryEnvironment* environment,
-                          DestReceiver* dest, QueryCompletion* completion) {
-    // An error needs no undoing: what it takes out of the extension is in the same transaction.
-    const Node* statement = pstmt->utilityStmt;
-    const bool moves = IsA(statement, AlterObjectSchemaStmt) && moves_extension(statement);
-    const bool grants = changes_grants(statement);
-    const List* apart = moves ? take_members_out() : NIL;
-    const int64 dropped = IsA(statement, DropStmt) ? history_to_be_dropped(statement) : 0;
+void call_next(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
+               ProcessUtilityContext context, ParamListInfo params, QueryEnvironment* environment,
+               DestReceiver* dest, QueryCompletion* completion) {
     if (prev_process_utility)
         prev_process_utility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                              completion);
     else
         standard_ProcessUtility(pstmt, query_string, read_only_tree, context, params, environment, dest,
                                 completion);
+}
+
+/// Statements that may change what is the extension's.
+bool may_touch_extension(const Node* statement) {
+    return IsA(statement, AlterObjectSchemaStmt) || IsA(statement, DropStmt) || changes_grants(statement);
+}
+
+[[gnu::noinline]] void call_around_extension(PlannedStmt* pstmt, const char* query_string,
+                                             bool read_only_tree, ProcessUtilityContext context,
+                                             ParamListInfo params, QueryEnvironment* environment,
+                                             DestReceiver* dest, QueryCompletion* completion) {
+    // An error needs no undoing: what it takes out of the extension is in the same transaction.
+    const Node* statement = pstmt->utilityStmt;
+    const bool grants = changes_grants(statement);
+    const List* apart = moves_extension(statement) ? take_members_out() : NIL;
+    const int64 dropped = IsA(statement, DropStmt) ? history_to_be_dropped(statement) : 0;
+    call_next(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
     if (apart != NIL) give_members_back(apart);
     if (dropped > 0) report_dropped_history(dropped);
     if (grants) hide_grants_from_dumps();
+}
+
+void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
+                          ProcessUtilityContext context, ParamListInfo params, QueryEnvironment* environment,
+                          DestReceiver* dest, QueryCompletion* completion) {
+    // Most statements come by here for nothing.
+    if (may_touch_extension(pstmt->utilityStmt))
+        call_around_extension(pstmt, query_string, read_only_tree, context, params, environment, dest,
+                              completion);
+    else
+        call_next(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
 }
 
 bool concerns_extension(const Node* statement) {
@@ -97,8 +119,8 @@ int64 utility_rows(const QueryCompletion* completion) {
                                                 ParamListInfo params, QueryEnvironment* environment,
                                                 DestReceiver* dest, QueryCompletion* completion) {
     const Node* statement = pstmt->utilityStmt;
-    const volatile bool creates_extension = is_our_extension(statement);  // over PG_TRY
-    const volatile bool creates_anew = creates_extension && IsA(statement, CreateExtensionStmt);
+    const volatile bool creates_extension =
+        concerns_extension(statement) && is_our_extension(statement);  // over PG_TRY
     // Steps of another statement (an index of CREATE TABLE, a table of CREATE SCHEMA) are no statements.
     const bool tracked =
         pgsm_track_utility && context != PROCESS_UTILITY_SUBCOMMAND && tracks_level(nesting_level);
@@ -173,7 +195,7 @@ int64 utility_rows(const QueryCompletion* completion) {
     }
     if (creates_extension && store_ready()) {
         note_extension_created();
-        if (creates_anew) advise_creator();
+        if (IsA(pstmt->utilityStmt, CreateExtensionStmt)) advise_creator();
     }
 }
 

@@ -298,7 +298,7 @@ TEST_CASE("evict: 50 heavy statements among 100,000 light ones are all there at 
         CHECK(own.header().usage.texts_missing == 0);
         CHECK(own.header().usage.entries_evicted > 90'000);
         // Whoever is not there has at most the floor, and that is at most the share of one of the entries
-        // that stay when a sixteenth goes.
+        // that stay when a 64th goes.
         const Bucket& bucket = own.store.running();
         CHECK(static_cast<double>(bucket.floor) < total / (bucket.entries * 15.0 / 16) * 1.02);
         if (seed == 1)
