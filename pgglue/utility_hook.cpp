@@ -43,9 +43,20 @@ void call_next(PlannedStmt* pstmt, const char* query_string, bool read_only_tree
                                 completion);
 }
 
-/// Statements that may change what is the extension's.
+/// Statements that may change what is the extension's; a closer look follows.
 bool may_touch_extension(const Node* statement) {
-    return IsA(statement, AlterObjectSchemaStmt) || IsA(statement, DropStmt) || changes_grants(statement);
+    switch (nodeTag(statement)) {
+    case T_AlterObjectSchemaStmt:
+    case T_AlterOwnerStmt:
+    case T_AlterTableStmt:
+    case T_DropOwnedStmt:
+    case T_DropStmt:
+    case T_GrantStmt:
+    case T_ReassignOwnedStmt:
+        return true;
+    default:
+        return false;
+    }
 }
 
 [[gnu::noinline]] void call_around_extension(PlannedStmt* pstmt, const char* query_string,
