@@ -79,7 +79,7 @@ def reader_table(workshop, quick):
 COUNTS = """
 SELECT bucket, apart, with_text, length, other, calls FROM (
     SELECT bucket, count(*) FILTER (WHERE query ~ 'value_') AS apart,
-        count(*) FILTER (WHERE query ~ '^(SELECT|INSERT).*value_.*FROM wide WHERE id = .*$') AS with_text,
+        count(*) FILTER (WHERE query ~ '^(SELECT|INSERT).*value_.*FROM wide WHERE id =.*$') AS with_text,
         round(avg(length(query)) FILTER (WHERE query ~ 'value_'), 1) AS length,
         coalesce(sum(calls) FILTER (WHERE query = '<other statements>'), 0) AS other, sum(calls) AS calls
     FROM pg_stat_monitor WHERE exported_at = 'infinity' GROUP BY bucket) s

@@ -21,7 +21,7 @@ shared_buffers = 256MB
 synchronous_commit = off
 """
 
-# A hundred million statements that differ in what they select, with texts of about 100 bytes.
+# A hundred million statements that differ in what they select, with texts that are kept as 100 bytes (id =$1).
 WIDE_TABLE = """
 CREATE TABLE wide (id int PRIMARY KEY, %s);
 INSERT INTO wide VALUES (1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9);
@@ -31,12 +31,12 @@ CREATE TABLE sink (n int);
 
 def wide_statement(number):
     """Statement `number` of those that differ to a tracker."""
-    return "SELECT %s FROM wide WHERE id = 1" % ", ".join("value_" + digit for digit in "%08d" % number)
+    return "SELECT %s FROM wide WHERE id =1" % ", ".join("value_" + digit for digit in "%08d" % number)
 
 
 def wide_write(number):
     """The same for statements that write, of which more has to be counted."""
-    return "INSERT INTO sink SELECT %s FROM wide WHERE id = 1" % " + ".join("value_" + d for d in "%06d" % number)
+    return "INSERT INTO sink SELECT %s FROM wide WHERE id =1" % " + ".join("value_" + d for d in "%06d" % number)
 
 
 def in_shell(script, *args, stdin=""):
