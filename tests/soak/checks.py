@@ -14,7 +14,7 @@ FAULTS = {
     "rows of the same bucket and identity": """
         SELECT count(*) FROM (SELECT FROM pg_stat_monitor
             GROUP BY bucket, userid, dbid, client_ip, application_name, queryid, planid, toplevel, top_queryid,
-                     elevel > 0, query = '<other statements>'
+                     elevel, sqlcode, query = '<other statements>'
             HAVING count(*) > 1) repeated""",
     "buckets with two starts": """
         SELECT count(*) FROM (SELECT FROM pg_stat_monitor
