@@ -59,19 +59,34 @@ bool may_touch_extension(const Node* statement) {
     }
 }
 
+/// Work of ours around a statement, whose blocks and WAL are not the statement's.
+struct OwnWork {
+    BufferUsage buffers;
+    WalUsage wal;
+};
+OwnWork begin_own_work() { return {pgBufferUsage, pgWalUsage}; }
+void end_own_work(const OwnWork& work) {
+    pgBufferUsage = work.buffers;
+    pgWalUsage = work.wal;
+}
+
 [[gnu::noinline]] void call_around_extension(PlannedStmt* pstmt, const char* query_string,
                                              bool read_only_tree, ProcessUtilityContext context,
                                              ParamListInfo params, QueryEnvironment* environment,
                                              DestReceiver* dest, QueryCompletion* completion) {
     // An error needs no undoing: what it takes out of the extension is in the same transaction.
     const Node* statement = pstmt->utilityStmt;
+    const OwnWork before = begin_own_work();
     const bool grants = changes_grants(statement);
     const List* apart = moves_extension(statement) ? take_members_out() : NIL;
     const int64 dropped = IsA(statement, DropStmt) ? history_to_be_dropped(statement) : 0;
+    end_own_work(before);
     call_next(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
+    const OwnWork behind = begin_own_work();
     if (apart != NIL) give_members_back(apart);
     if (dropped > 0) report_dropped_history(dropped);
     if (grants) hide_grants_from_dumps();
+    end_own_work(behind);
 }
 
 void call_process_utility(PlannedStmt* pstmt, const char* query_string, bool read_only_tree,
