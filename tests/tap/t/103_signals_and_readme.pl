@@ -25,7 +25,7 @@ is(scalar(() = $lines =~ /several/g), 1, 'one statement, several buckets and con
 is(scalar(() = $lines =~ /INSERT INTO one_line/g), 1, 'and so if it fails now and then');
 like($lines, qr/^INSERT INTO one_line VALUES \(\$1\)\|6\|/m, 'with all calls');
 
-# A process that holds the store lock, stopped: those that record wait for it.
+# A process that holds the store lock, stopped: those that record what is new wait for it.
 my $locked = 0;
 my $reader = $node->background_psql('postgres');
 my $reader_pid = $reader->query('SELECT pg_backend_pid()');
@@ -36,7 +36,7 @@ my $recorder_pid = $recorder->query('SELECT pg_backend_pid()');
 # Starts what does not end.
 sub starts { my ($session, $sql) = @_; $session->query_until(qr/begins/, "\\echo begins\n$sql\n"); return; }
 starts($victim, 'SELECT pg_sleep(600);');
-starts($recorder, "SET pg_stat_monitor.pgsm_track = 'all'; DO \$\$ BEGIN LOOP EXECUTE 'SET LOCAL work_mem = ' || (1000 + random() * 1000)::integer; END LOOP; END \$\$;");
+starts($recorder, "SET pg_stat_monitor.pgsm_track = 'all'; DO \$\$ BEGIN LOOP EXECUTE format('SET LOCAL new.s%s = 1', (random() * 1e9)::integer); END LOOP; END \$\$;");
 starts($reader, 'DO $$ BEGIN LOOP PERFORM count(*) FROM pg_stat_monitor_internal(); END LOOP; END $$;');
 $node->poll_query_until('postgres', "SELECT count(*) = 3 FROM pg_stat_activity WHERE state = 'active' AND pid IN ($reader_pid, $victim_pid, $recorder_pid)")
     or die 'the sessions do not work';
