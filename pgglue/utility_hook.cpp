@@ -6,6 +6,7 @@
 #include "pgglue/cpu_time.hpp"
 #include "pgglue/exporter_database.hpp"
 #include "pgglue/failure.hpp"
+#include "pgglue/guarded.hpp"
 #include "pgglue/guc.hpp"
 #include "pgglue/history_notices.hpp"
 #include "pgglue/history_privacy.hpp"
@@ -70,6 +71,17 @@ void end_own_work(const OwnWork& work) {
     pgWalUsage = work.wal;
 }
 
+void note_grants(void*) { hide_grants_from_dumps(); }
+
+struct Dropped {
+    const Node* statement;
+    int64 bytes;
+};
+void measure_dropped(void* argument) {
+    auto& dropped = *static_cast<Dropped*>(argument);
+    dropped.bytes = history_to_be_dropped(dropped.statement);
+}
+
 [[gnu::noinline]] void call_around_extension(PlannedStmt* pstmt, const char* query_string,
                                              bool read_only_tree, ProcessUtilityContext context,
                                              ParamListInfo params, QueryEnvironment* environment,
@@ -79,13 +91,17 @@ void end_own_work(const OwnWork& work) {
     const OwnWork before = begin_own_work();
     const bool grants = changes_grants(statement);
     const List* apart = moves_extension(statement) ? take_members_out() : NIL;
-    const int64 dropped = IsA(statement, DropStmt) ? history_to_be_dropped(statement) : 0;
+    // An error of ours is not the statement's: the export worker notes grants, too.
+    Dropped dropped{statement, 0};
+    const bool drops = IsA(statement, DropStmt) &&
+                       reinterpret_cast<const DropStmt*>(statement)->removeType == OBJECT_EXTENSION;
+    if (drops && !without_catalog_error(measure_dropped, &dropped)) dropped.bytes = 0;
     end_own_work(before);
     call_next(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
     const OwnWork behind = begin_own_work();
     if (apart != NIL) give_members_back(apart);
-    if (dropped > 0) report_dropped_history(dropped);
-    if (grants) hide_grants_from_dumps();
+    if (dropped.bytes > 0) report_dropped_history(dropped.bytes);
+    if (grants) static_cast<void>(without_catalog_error(note_grants, nullptr));
     end_own_work(behind);
 }
 
